@@ -1,0 +1,1 @@
+"""Published models, and the one contract between `training` and `service`: `models.manifest`."""
