@@ -123,6 +123,7 @@ class Manifest:
 
         Raises:
             ManifestError: the model was published without it.
+
         """
         for entry in self.files:
             if entry.role == role:
@@ -135,6 +136,7 @@ class Manifest:
 
         Raises:
             ManifestError: it was not recorded.
+
         """
         for metric in self.metrics:
             if (metric.split, metric.name) == (split, name):
@@ -159,6 +161,7 @@ def read(folder: Path) -> Manifest:
 
     Raises:
         ManifestError: it is missing, is not JSON, or breaks the schema; the message names the key.
+
     """
     path = folder / FILENAME
     try:
@@ -188,6 +191,7 @@ def verify(folder: Path, manifest: Manifest) -> None:
 
     Raises:
         ManifestError: naming the first file that is missing, has another size or another digest.
+
     """
     for entry in manifest.files:
         path = folder / entry.path
@@ -195,9 +199,7 @@ def verify(folder: Path, manifest: Manifest) -> None:
             raise ManifestError(f"{path} is missing, though {FILENAME} names it; {_REMEDY}")
         size = path.stat().st_size
         if size != entry.size:
-            raise ManifestError(
-                f"{path} has {size} bytes, {FILENAME} says {entry.size}; {_REMEDY}"
-            )
+            raise ManifestError(f"{path} has {size} bytes, {FILENAME} says {entry.size}; {_REMEDY}")
         if (digest := sha256(path)) != entry.sha256:
             raise ManifestError(
                 f"{path} has SHA-256 {digest}, {FILENAME} says {entry.sha256}; {_REMEDY}"
@@ -212,6 +214,7 @@ def discover(root: Path) -> list[Path]:
 
     Raises:
         ManifestError: `root` is not a folder.
+
     """
     if not root.is_dir():
         raise ManifestError(f"{root} is not a folder of published models")
@@ -232,11 +235,11 @@ def _validate(manifest: Manifest, folder: Path, path: Path) -> None:
         )
     if not (manifest.inputs and manifest.outputs and manifest.files):
         raise ManifestError(f"{path}: inputs, outputs and files must not be empty")
-    for kind, names in {
-        "inputs": [tensor.name for tensor in manifest.inputs],
-        "outputs": [tensor.name for tensor in manifest.outputs],
-        "files": [entry.role for entry in manifest.files],
-    }.items():
+    for kind, names in (
+        ("inputs", [tensor.name for tensor in manifest.inputs]),
+        ("outputs", [tensor.name for tensor in manifest.outputs]),
+        ("files", [str(entry.role) for entry in manifest.files]),
+    ):
         if len(set(names)) != len(names):
             raise ManifestError(f"{path}: {kind} names something twice: {', '.join(names)}")
     for entry in manifest.files:

@@ -42,6 +42,7 @@ def publish(staged: Path, target: Path) -> None:
     Raises:
         ManifestError: `staged` is incomplete or altered; `target` is untouched.
         OSError: the move failed; `target` is untouched.
+
     """
     manifest.verify(staged, manifest.read(staged))
     for path in staged.iterdir():

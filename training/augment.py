@@ -1,0 +1,36 @@
+"""Random affine maps of whole batches on the device, with no per-image Python."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.recipes import Augmentation
+
+
+def affine(rows: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    """Turn, scale, shear and shift each image on its own; what leaves the frame is lost.
+
+    Args:
+        rows: (B, 28, 28) float32 in [0, 1].
+        settings: the bounds of each uniform draw.
+        generator: on the same device as `rows`.
+
+    Returns:
+        (B, 28, 28) float32 in [0, 1], sampled bilinearly over a dark ground.
+
+    """
+    batch, side, _ = rows.shape
+    draw = torch.rand(6, batch, generator=generator, device=rows.device) * 2 - 1  # in [-1, 1)
+    angle = draw[0] * math.radians(settings.rotation)
+    width, height = 1 + draw[1:3] * settings.scale
+    shear = draw[3] * settings.shear
+    # grid_sample counts in half sides: 2 units are 28 pixels.
+    right, down = draw[4:6] * (settings.shift * 2 / side)
+    top = torch.stack([angle.cos() * width, shear - angle.sin() * height, right], dim=1)
+    bottom = torch.stack([angle.sin() * width, angle.cos() * height, down], dim=1)
+    maps = torch.stack([top, bottom], dim=1)  # (B, 2, 3)
+    grid = functional.affine_grid(maps, [batch, 1, side, side], align_corners=False)
+    moved = functional.grid_sample(rows.unsqueeze(1), grid, align_corners=False)  # (B, 1, 28, 28)
+    return moved.squeeze(1)
