@@ -108,7 +108,7 @@ def restore(folder: Path, checkpoint: Checkpoint, trainer: Trainer) -> None:
             f"{folder} was trained by another recipe ({'; '.join(differences)}): it cannot be "
             f"resumed; {_REMEDY}"
         )
-    _check_data(folder, checkpoint, trainer.data)
+    check_data(folder, checkpoint, trainer.data)
     tensors = _read(folder, checkpoint, trainer.device)
     for prefix, module in _modules(trainer).items():
         _load_into(module, tensors, prefix, folder)
@@ -135,7 +135,13 @@ def best_network(folder: Path, checkpoint: Checkpoint) -> RowClassifier:
     return network.eval().requires_grad_(False)
 
 
-def _check_data(folder: Path, checkpoint: Checkpoint, data: DataSet) -> None:
+def check_data(folder: Path, checkpoint: Checkpoint, data: DataSet) -> None:
+    """Refuse to go on with, or to judge, a run on data that it was not trained on.
+
+    Raises:
+        CheckpointError: the data set, or a digest of its files, is another one.
+
+    """
     if (checkpoint.dataset, checkpoint.digests) != (data.name, dict(data.digests)):
         raise CheckpointError(
             f"{folder} was trained on {checkpoint.dataset} with other files than {data.name} has "

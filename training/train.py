@@ -14,11 +14,9 @@ import torch
 from training import checkpoint, runs
 from training.checkpoint import CheckpointError
 from training.data import DataError, DataSet, load
-from training.mnist import default_root
-from training.recipes import RECIPES, Recipe, RecipeError
+from training.options import INTERRUPTED, DeviceError, add_options, choose_device, describe_recipes
+from training.recipes import RECIPES, Recipe, RecipeError, recipe_for
 from training.trainer import Trainer, TrainingDiverged
-
-INTERRUPTED = 130  # the shell's exit status for Ctrl-C
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         device = choose_device(options.device)
-        data = load(options.dataset, options.data_dir or default_root())
+        data = load(options.dataset, options.data_dir)
         for recipe in _recipes(options):
             folder = options.runs_dir / runs.run_name(recipe, options.dataset)
             trainer = _trainer(folder, recipe, data, device, options)
@@ -45,67 +43,6 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-class DeviceError(RuntimeError):
-    """The device that was asked for does not work here."""
-
-
-def choose_device(name: str) -> torch.device:
-    """`cpu`, `cuda`, or `auto`: CUDA where it works, otherwise the CPU.
-
-    Raises:
-        DeviceError: `cuda` was asked for and torch cannot use it.
-
-    """
-    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise DeviceError(
-            "--device cuda, but torch finds no usable CUDA device; check the driver with "
-            "`nvidia-smi`, or use --device cpu"
-        )
-    return torch.device("cuda")
-
-
-def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say what to train on, where, and where runs are kept."""
-    parser.add_argument(
-        "--dataset",
-        choices=("mnist", "digits"),
-        default="mnist",
-        help="digits: scikit-learn's bundled ones, when MNIST cannot be had (default: mnist)",
-    )
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        metavar="DIR",
-        help="folder that holds MNIST/raw/, or will after the download "
-        "(default: $MNIST_ROOT, else data)",
-    )
-    parser.add_argument(
-        "--runs-dir",
-        type=Path,
-        default=Path("runs"),
-        metavar="DIR",
-        help="where training runs are kept (default: runs)",
-    )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="auto",
-        help="auto is CUDA where it works, otherwise the CPU (default: auto)",
-    )
-
-
-def describe_recipes() -> str:
-    """The recipes as lines of text for --help."""
-    lines = [
-        f"  {recipe.name:5} {recipe.num_layers} x {recipe.hidden_size} {recipe.cell.upper()}, "
-        f"{recipe.epochs} epochs, at least {recipe.floors['mnist']:.1%} on MNIST's test images"
-        for recipe in RECIPES.values()
-    ]
-    return "recipes:\n" + "\n".join(lines)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.train",
@@ -114,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="+", choices=list(RECIPES), metavar="NAME", help="recipes")
-    add_common_options(parser)
+    add_options(parser)
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     again = parser.add_mutually_exclusive_group()
@@ -126,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
 def _recipes(options: argparse.Namespace) -> list[Recipe]:
     given = {"epochs": options.epochs, "seed": options.seed}
     changes = {key: value for key, value in given.items() if value is not None}
-    return [dataclasses.replace(RECIPES[name], **changes) for name in options.names]
+    recipes = [recipe_for(name, options.dataset) for name in options.names]
+    return [dataclasses.replace(recipe, **changes) for recipe in recipes]
 
 
 def _trainer(

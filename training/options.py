@@ -1,0 +1,73 @@
+"""Command-line options that training and exporting share."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from training.mnist import default_root
+from training.recipes import RECIPES
+
+INTERRUPTED = 130  # the shell's exit status for Ctrl-C
+
+
+class DeviceError(RuntimeError):
+    """The device that was asked for does not work here."""
+
+
+def choose_device(name: str) -> torch.device:
+    """`cpu`, `cuda`, or `auto`: CUDA where it works, otherwise the CPU.
+
+    Raises:
+        DeviceError: `cuda` was asked for and torch cannot use it.
+
+    """
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise DeviceError(
+            "--device cuda, but torch finds no usable CUDA device; check the driver with "
+            "`nvidia-smi`, or use --device cpu"
+        )
+    return torch.device("cuda")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say what to train on, where, and where runs are kept."""
+    parser.add_argument(
+        "--dataset",
+        choices=("mnist", "digits"),
+        default="mnist",
+        help="digits: scikit-learn's bundled ones, when MNIST cannot be had (default: mnist)",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=default_root(),
+        metavar="DIR",
+        help="folder that holds MNIST/raw/, or will after the download "
+        "(default: $MNIST_ROOT, else data)",
+    )
+    parser.add_argument(
+        "--runs-dir",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where training runs are kept (default: runs)",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="auto is CUDA where it works, otherwise the CPU (default: auto)",
+    )
+
+
+def describe_recipes() -> str:
+    """The recipes as lines of text for --help."""
+    lines = [
+        f"  {recipe.name:5} {recipe.num_layers} x {recipe.hidden_size} {recipe.cell.upper()}, "
+        f"{recipe.epochs} epochs, at least {recipe.floors['mnist']:.1%} on MNIST's test images"
+        for recipe in RECIPES.values()
+    ]
+    return "recipes:\n" + "\n".join(lines)
