@@ -27,7 +27,14 @@ from training.checkpoint import Checkpoint, CheckpointError
 from training.data import DataError, DataSet, load
 from training.graph import write_onnx
 from training.networks import CLASSES, COLUMNS, ROWS, RowClassifier
-from training.options import INTERRUPTED, DeviceError, add_options, choose_device, describe_recipes
+from training.options import (
+    INTERRUPTED,
+    DeviceError,
+    add_options,
+    choose_device,
+    describe_recipes,
+    recipe_name,
+)
 from training.parity import ParityReport, prove
 from training.recipes import RECIPES, Recipe, recipe_for
 from training.torchscript import write_torchscript
@@ -68,16 +75,17 @@ def export(
         return [str(error)]
     network = checkpoint.best_network(folder, trained)
     with staging(options.models_dir, name) as staged:
-        files = _write_files(network, staged)
-        draft = _draft(name, trained, data, files)
-        report = prove(network, staged, draft, data.test, cuda=torch.cuda.is_available())
+        files = write_files(network, staged)
+        metrics = (_validation(trained, data),)
+        manifest = draft(name, trained.recipe, files, metrics, _provenance(trained))
+        report = prove(network, staged, manifest, data.test, cuda=torch.cuda.is_available())
         print(f"\n{name}\n{report.table()}")
         failures = [str(failure) for failure in report.failures]
         failures += _below_floor(trained.recipe, data.name, report)
         if failures:
             return failures
-        manifest = _with_proof(draft, report)
-        (staged / FILENAME).write_text(manifest.to_json(), encoding="utf-8")
+        text = _with_proof(manifest, report).to_json()
+        (staged / FILENAME).write_text(text, encoding="utf-8")
         publish(staged, options.models_dir / name)
     print(f"published {options.models_dir / name}")
     return []
@@ -103,7 +111,8 @@ def _train_if_needed(
     return found
 
 
-def _write_files(network: RowClassifier, staged: Path) -> tuple[File, ...]:
+def write_files(network: RowClassifier, staged: Path) -> tuple[File, ...]:
+    """Write every form of `network`, in eval mode, into the folder `staged`."""
     onnx_path, script_path = staged / "model.onnx", staged / "model.pt"
     write_onnx(network, onnx_path)
     opset = onnx.load(onnx_path).opset_import[0].version
@@ -111,13 +120,18 @@ def _write_files(network: RowClassifier, staged: Path) -> tuple[File, ...]:
     return (File.of(onnx_path, "onnx", opset), File.of(script_path, "torchscript"))
 
 
-def _draft(name: str, trained: Checkpoint, data: DataSet, files: tuple[File, ...]) -> Manifest:
-    """The manifest of what is not proven yet."""
-    best = max(trained.history, key=lambda epoch: epoch.validation_accuracy)
+def draft(
+    name: str,
+    recipe: Recipe,
+    files: tuple[File, ...],
+    metrics: tuple[Metric, ...],
+    provenance: dict[str, Any],
+) -> Manifest:
+    """The manifest of a classifier that is not proven yet."""
     return Manifest(
         name=name,
         task="classify",
-        recipe=trained.recipe.to_dict(),
+        recipe=recipe.to_dict(),
         labels=tuple(str(digit) for digit in range(CLASSES)),
         inputs=(
             Tensor(
@@ -137,22 +151,21 @@ def _draft(name: str, trained: Checkpoint, data: DataSet, files: tuple[File, ...
             ),
         ),
         files=files,
-        metrics=(
-            Metric(
-                split="validation",
-                name="accuracy",
-                value=best.validation_accuracy,
-                n=len(data.validation),
-            ),
-        ),
+        metrics=metrics,
         parity=(),
-        provenance=_provenance(trained),
+        provenance=provenance,
     )
 
 
-def _with_proof(draft: Manifest, report: ParityReport) -> Manifest:
+def _validation(trained: Checkpoint, data: DataSet) -> Metric:
+    best = max(epoch.validation_accuracy for epoch in trained.history)
+    return Metric(split="validation", name="accuracy", value=best, n=len(data.validation))
+
+
+def _with_proof(manifest: Manifest, report: ParityReport) -> Manifest:
     test = Metric(split="test", name="accuracy", value=report.accuracy, n=report.rows[0].n)
-    return dataclasses.replace(draft, metrics=(*draft.metrics, test), parity=tuple(report.rows))
+    metrics = (*manifest.metrics, test)
+    return dataclasses.replace(manifest, metrics=metrics, parity=tuple(report.rows))
 
 
 def _below_floor(recipe: Recipe, dataset: str, report: ParityReport) -> list[str]:
@@ -210,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "names", nargs="*", choices=list(RECIPES), metavar="NAME", help="recipes (default: all)"
+        "names", nargs="*", type=recipe_name, metavar="NAME", help="recipes (default: all)"
     )
     add_options(parser)
     parser.add_argument(

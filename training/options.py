@@ -32,6 +32,15 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda")
 
 
+def recipe_name(text: str) -> str:
+    """The name of a recipe, as argparse wants to hear of a wrong one."""
+    # argparse's own `choices` refuses an empty list, and with it a default.
+    if text not in RECIPES:
+        known = ", ".join(RECIPES)
+        raise argparse.ArgumentTypeError(f"no recipe is called {text!r}, choose from {known}")
+    return text
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that say what to train on, where, and where runs are kept."""
     parser.add_argument(

@@ -97,6 +97,8 @@ def _prove(
         comparison.run(network, folder, "cpu")
         if cuda:
             comparison.run(network, folder, "cuda")
+    # In the order of the checks, whichever form was looked at first.
+    report.failures.sort(key=lambda failure: get_args(Check).index(failure.check))
 
 
 @dataclass

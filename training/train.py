@@ -14,8 +14,15 @@ import torch
 from training import checkpoint, runs
 from training.checkpoint import CheckpointError
 from training.data import DataError, DataSet, load
-from training.options import INTERRUPTED, DeviceError, add_options, choose_device, describe_recipes
-from training.recipes import RECIPES, Recipe, RecipeError, recipe_for
+from training.options import (
+    INTERRUPTED,
+    DeviceError,
+    add_options,
+    choose_device,
+    describe_recipes,
+    recipe_name,
+)
+from training.recipes import Recipe, RecipeError, recipe_for
 from training.trainer import Trainer, TrainingDiverged
 
 
@@ -50,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=describe_recipes(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="+", choices=list(RECIPES), metavar="NAME", help="recipes")
+    parser.add_argument("names", nargs="+", type=recipe_name, metavar="NAME", help="recipes")
     add_options(parser)
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")

@@ -1,0 +1,58 @@
+# RowReader: `make serve` and `make test` are all that a newcomer needs; `make help` lists the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 3000
+BIN := $(VENV)/bin
+# Every install is held to versions that were seen to work together.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test train lint format clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.serving  ## serve the shipped models at http://localhost:3000 (PORT=... for another)
+	$(BIN)/bentoml serve --port $(PORT)
+
+test: $(VENV)/.development  ## run all tests; with MNIST at hand (MNIST_ROOT or data/) all of them
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+train: $(VENV)/.training  ## train what has no finished run, export, prove and publish all models
+	$(BIN)/python -m training.export $(ARGS)
+
+lint: $(VENV)/.development  ## check formatting, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.development  ## format the code and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environment and all caches; runs/, data/ and models/ stay
+	rm -rf $(VENV) build *.egg-info .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "RowReader needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version); name another with PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp is the wish that was granted last; each is renewed when what it depends on changes.
+$(VENV)/.serving: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what serving needs; this takes a minute or two ..."
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.training: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what training needs, torch included; this takes a few minutes ..."
+	$(INSTALL) --editable '.[training]'
+	@touch $@ $(VENV)/.serving
+
+$(VENV)/.development: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what the tests need, torch included; this takes a few minutes ..."
+	$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.training $(VENV)/.serving

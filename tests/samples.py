@@ -1,0 +1,56 @@
+"""Small data and small runs for the tests of training; the real pipeline, in miniature."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training import checkpoint, runs
+from training.data import DataSet, Split, load
+from training.recipes import Cell, Recipe
+from training.trainer import Trainer
+
+CPU = torch.device("cpu")
+
+
+@functools.cache
+def digits() -> DataSet:
+    """scikit-learn's digits, cut to 200 training images."""
+    whole = load("digits", Path())
+    train = Split(whole.train.images[:200], whole.train.labels[:200])
+    return DataSet("digits", train, whole.validation, whole.test, whole.digests)
+
+
+def small_recipe(cell: Cell = "lstm", **changes: Any) -> Recipe:
+    """Two epochs of 7 steps with 16 units; seconds, not minutes."""
+    settings: dict[str, Any] = {
+        "name": cell,
+        "cell": cell,
+        "hidden_size": 16,
+        "epochs": 2,
+        "batch_size": 32,
+    }
+    return Recipe(**{**settings, **changes})
+
+
+def trained(recipe: Recipe, epochs: int | None = None) -> Trainer:
+    """A trainer after some epochs, all of the recipe's by default."""
+    trainer = Trainer(recipe, digits(), CPU)
+    for _ in range(recipe.epochs if epochs is None else epochs):
+        trainer.run_epoch()
+    return trainer
+
+
+def finished_run(folder: Path, recipe: Recipe) -> None:
+    """A finished run on the full digits, as `python -m training.train` leaves it."""
+    trainer = runs.start(folder, recipe, load("digits", Path()), CPU)
+    while not trainer.finished:
+        trainer.run_epoch()
+    checkpoint.save(folder, trainer, runs.environment(CPU))
+
+
+def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
+    """Whether two networks hold exactly the same numbers."""
+    mine, theirs = first.state_dict(), second.state_dict()
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[k], theirs[k]) for k in mine)

@@ -1,0 +1,200 @@
+"""The two commands, `training.train` and `training.export`, as a person meets them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import manifest
+from models.manifest import Manifest
+from tests.samples import finished_run, small_recipe
+from training import export, parity, runs, train
+from training.structure import Failure
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+
+
+def train_digits(folder: Path, *options: str) -> int:
+    return train.main(["lstm", "--dataset", "digits", "--runs-dir", str(folder), *options])
+
+
+def export_digits(root: Path, *options: str) -> int:
+    return export.main(
+        [
+            "lstm",
+            "--dataset",
+            "digits",
+            "--runs-dir",
+            str(root / "runs"),
+            "--models-dir",
+            str(root / "models"),
+            *options,
+        ]
+    )
+
+
+def prepare(root: Path, **changes: Any) -> None:
+    """A finished small run, floors included or not, where the export command looks for it."""
+    finished_run(root / "runs" / "lstm-digits", small_recipe(**changes))
+
+
+def test_training_writes_everything_that_the_readme_names(tmp_path: Path) -> None:
+    assert train_digits(tmp_path, "--epochs", "1") == 0
+    written = {path.name for path in (tmp_path / "lstm-digits").iterdir()}
+    assert {
+        "checkpoint.json",
+        "epoch-0001.safetensors",
+        "metrics.csv",
+        "learning_curve.png",
+        "confusion_matrix.png",
+    } <= written
+    assert any(name.startswith("events.out.tfevents") for name in written)
+    header, row = (tmp_path / "lstm-digits" / "metrics.csv").read_text().splitlines()
+    assert header.startswith("number,step,learning_rate,train_loss")
+    assert row.startswith("1,10,")
+    for plot in ("learning_curve.png", "confusion_matrix.png"):
+        assert (tmp_path / "lstm-digits" / plot).read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_earlier_run_is_neither_lost_nor_mixed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train_digits(tmp_path, "--epochs", "1") == 0
+    before = (tmp_path / "lstm-digits" / "checkpoint.json").read_text()
+    assert train_digits(tmp_path, "--epochs", "1") == 1
+    error = capsys.readouterr().err
+    assert "1 epochs done" in error
+    assert "--resume" in error
+    assert "--restart" in error
+    assert (tmp_path / "lstm-digits" / "checkpoint.json").read_text() == before
+    assert train_digits(tmp_path, "--epochs", "1", "--seed", "1", "--restart") == 0
+    assert (tmp_path / "lstm-digits" / "checkpoint.json").read_text() != before
+
+
+def test_resuming_another_recipe_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train_digits(tmp_path, "--epochs", "1") == 0
+    assert train_digits(tmp_path, "--epochs", "2", "--resume") == 1
+    assert "epochs: 1 -> 2" in capsys.readouterr().err
+
+
+def test_cuda_where_there_is_none_is_one_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert train_digits(tmp_path, "--device", "cuda") == 1
+    assert "finds no usable CUDA device" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [["--epochs", "0"], ["--seed", "-1"]])
+def test_a_setting_out_of_range_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert train_digits(tmp_path, *options) == 1
+    assert f"{options[0].strip('-')} is {options[1]}, expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [train.main, export.main])
+def test_help_lists_the_recipes(command: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        command(["--help"])
+    text = capsys.readouterr().out
+    for expected in ("rnn", "gru", "lstm", "--dataset", "--data-dir", "--device", "99.2%"):
+        assert expected in text
+
+
+@pytest.mark.parametrize("command", [train.main, export.main])
+def test_an_unknown_recipe_is_named_beside_the_known_ones(
+    command: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command(["transformer"])
+    assert "'transformer', choose from rnn, gru, lstm" in capsys.readouterr().err
+
+
+def test_export_publishes_a_proven_model(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    assert export_digits(tmp_path) == 0
+    folder = tmp_path / "models" / "lstm-digits"
+    published = manifest.read(folder)
+    manifest.verify(folder, published)
+    assert {entry.role for entry in published.files} == {"onnx", "torchscript"}
+    assert published.recipe == small_recipe().to_dict()
+    assert published.metric("test", "accuracy").n == 360
+    assert published.metric("validation", "accuracy").n == 180
+    assert len(published.parity) == 12
+    assert published.provenance["dataset"] == "digits"
+    assert [p.name for p in folder.parent.iterdir()] == ["lstm-digits"]
+
+
+def test_a_model_of_other_data_never_takes_the_name_of_one_of_mnist() -> None:
+    recipe = small_recipe()
+    assert runs.run_name(recipe, "mnist") == "lstm"
+    assert runs.run_name(recipe, "digits") == "lstm-digits"
+
+
+def test_a_model_below_its_floor_is_not_published_and_the_old_one_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path)
+    assert export_digits(tmp_path) == 0
+    before = published_files(tmp_path)
+    prepare(tmp_path, floors={"digits": 0.95}, seed=5)
+    assert export_digits(tmp_path) == 1
+    assert "floor: test accuracy is" in (error := capsys.readouterr().err)
+    assert "at least 95.00% on digits" in error
+    assert published_files(tmp_path) == before
+
+
+def test_a_failed_proof_lists_everything_and_publishes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(tmp_path, epochs=1, floors={"digits": 0.95})
+
+    def fail(*_: object) -> list[Failure]:
+        return [Failure("names", "onnx", "planted"), Failure("axes", "onnx", "planted too")]
+
+    monkeypatch.setattr(parity, "check_onnx", fail)
+    assert export_digits(tmp_path) == 1
+    error = capsys.readouterr().err
+    for line in ("lstm-digits was not published", "names: onnx: planted", "planted too", "floor:"):
+        assert line in error
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_an_unfinished_run_is_finished_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path, epochs=1)
+    folder = tmp_path / "runs" / "lstm-digits"
+    document = (folder / "checkpoint.json").read_text()
+    (folder / "checkpoint.json").write_text(document.replace('"epochs": 1', '"epochs": 2'))
+    assert export_digits(tmp_path) == 0
+    assert "going on after epoch 1 of 2" in capsys.readouterr().out
+
+
+def test_a_run_on_other_data_is_not_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path)
+    path = tmp_path / "runs" / "lstm-digits" / "checkpoint.json"
+    path.write_text(path.read_text().replace('"dataset": "digits"', '"dataset": "mnist"'))
+    assert export_digits(tmp_path) == 1
+    assert "trained on mnist" in capsys.readouterr().err
+
+
+def test_a_missing_mnist_is_one_error_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
+    assert export.main(["--data-dir", str(tmp_path)]) == 1
+    assert "error: MNIST is not in" in capsys.readouterr().err
+
+
+def published_files(root: Path) -> dict[str, bytes]:
+    folder = root / "models" / "lstm-digits"
+    read: Manifest = manifest.read(folder)
+    manifest.verify(folder, read)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
