@@ -1,0 +1,1 @@
+"""The service: published models behind BentoML."""

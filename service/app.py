@@ -1,0 +1,194 @@
+"""The service itself: its routes and its life, on BentoML.
+
+bentoml serve        # from the root of the repository; then http://127.0.0.1:3000
+"""
+
+import functools
+import logging
+import warnings
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar, TypeVarTuple
+
+import anyio
+import anyio.to_thread
+import bentoml
+import numpy as np
+import pydantic_core
+from bentoml.exceptions import BentoMLConfigException
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service import openapi, registry
+from service.classifier import Classifier, Prediction
+from service.errors import ApiError, ErrorBody, ErrorResponse, NotReadyError
+from service.forms import read_form
+from service.middleware import App, BodyGuard, OneErrorBody
+from service.preprocess import read_image
+from service.registry import LoadError, Registry
+from service.schemas import (
+    ImageInput,
+    ImagesInput,
+    PredictionOutput,
+    PredictionsOutput,
+    ResultsOutput,
+    SequencesInput,
+)
+from service.sequences import check_media_type, read_sequences
+from service.settings import Settings, SettingsError
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+Endpoint = Callable[[Any, Request], Awaitable[Response]]
+
+_log = logging.getLogger("rowreader")
+
+
+def _read_settings() -> Settings:
+    """The settings; BentoML prints its own kind of error as one line, without a traceback."""
+    try:
+        return Settings.from_environment()
+    except SettingsError as error:
+        raise BentoMLConfigException(str(error)) from None
+
+
+settings = _read_settings()
+
+
+async def _docs(_: Request) -> Response:
+    return JSONResponse(openapi.document(settings))
+
+
+class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
+    """A BentoML service within our limits, whose every failure has the one error body."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        self.add_asgi_middleware(BodyGuard, max_bytes=settings.max_body_bytes)
+        # Mounted applications come before BentoML's own route of this path.
+        self.mount_asgi_app(Starlette(routes=[Route("/docs.json", _docs)]))
+
+    def to_asgi(self, is_main: bool = True) -> App:
+        """The whole application; BentoML's timeout is outside of what is added as middleware."""
+        routes = [method.route for method in self.apis.values()]
+        return OneErrorBody(super().to_asgi(is_main), [*routes, "/docs.json"])
+
+
+def _answer_errors(endpoint: Endpoint) -> Endpoint:
+    """Answer what a client did wrong; BentoML would log it as an exception."""
+
+    @functools.wraps(endpoint)
+    async def wrapped(self: Any, request: Request) -> Response:
+        try:
+            return await endpoint(self, request)
+        except ApiError as error:
+            return ErrorResponse(error)
+        except ClientDisconnect:
+            return Response()  # nobody is there to read it
+
+    return wrapped
+
+
+@bentoml.service(
+    name="rowreader",
+    service_class=Service,
+    workers=settings.workers,
+    traffic={"timeout": settings.timeout_seconds},
+)
+class RowReader:
+    """Reads handwritten digits row by row, by recurrent networks.
+
+    `POST /predict` reads one image, `/predict_batch` several, `/predict_sequences` numbers.
+    """
+
+    def __init__(self) -> None:
+        _quiet_libraries()
+        self._threads = anyio.CapacityLimiter(settings.threads)
+        self._registry: Registry | None = None
+        self._problem = ""
+        try:
+            self._registry = registry.load(settings)
+        except LoadError as error:
+            self._problem = f"the models are not loaded: {error}"
+            _log.error("Not ready: %s", error.__cause__ or error)
+        else:
+            _log.info("Ready: %s", self._registry.providers)
+
+    async def __is_ready__(self) -> bool:
+        """Asked by `/readyz`; the reason why not goes into the answer."""
+        if self._registry is None:
+            raise HTTPException(status_code=503, detail=self._problem)
+        return True
+
+    @bentoml.api(input_spec=ImageInput, output_spec=PredictionOutput)  # type: ignore[untyped-decorator]
+    @_answer_errors
+    async def predict(self, request: Request) -> Response:
+        """Read the digit in one image."""
+        models = self._models()
+        form = await read_form(request, "image", max_files=1)
+        classifier = models.classifier(form.model)
+        return _respond(await self._run(_predict_image, classifier, form.files[0]))
+
+    @bentoml.api(input_spec=ImagesInput, output_spec=ResultsOutput)  # type: ignore[untyped-decorator]
+    @_answer_errors
+    async def predict_batch(self, request: Request) -> Response:
+        """Read the digit in each of several images."""
+        models = self._models()
+        form = await read_form(request, "images", max_files=settings.max_batch)
+        classifier = models.classifier(form.model)
+        return _respond(await self._run(_predict_images, classifier, form.files))
+
+    @bentoml.api(input_spec=SequencesInput, output_spec=PredictionsOutput)  # type: ignore[untyped-decorator]
+    @_answer_errors
+    async def predict_sequences(self, request: Request) -> Response:
+        """Read digits given as numbers, row by row."""
+        models = self._models()
+        check_media_type(request.headers.get("content-type", ""))
+        body = await request.body()
+        return _respond(await self._run(_predict_sequences, models, body))
+
+    def _models(self) -> Registry:
+        if self._registry is None:
+            raise NotReadyError(self._problem)
+        return self._registry
+
+    async def _run(self, work: Callable[[*Args], T], *args: *Args) -> T:
+        """Work off the event loop, so that probes and other requests go on."""
+        return await anyio.to_thread.run_sync(work, *args, limiter=self._threads)
+
+
+def _quiet_libraries() -> None:
+    """Keep out of the log what is wrong with an upload: its sender is told, in the answer."""
+    _log.setLevel(logging.INFO)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _predict_image(classifier: Classifier, data: bytes) -> Prediction:
+    rows = read_image(data, settings.max_pixels)
+    return classifier.predict(rows[np.newaxis])[0]
+
+
+def _predict_images(classifier: Classifier, files: list[bytes]) -> list[Prediction | ErrorBody]:
+    """One result per file, in order; a bad file is an error in its own place."""
+    results: list[Prediction | ErrorBody | None] = []
+    pictures = []
+    for data in files:
+        try:
+            pictures.append(read_image(data, settings.max_pixels))
+            results.append(None)
+        except ApiError as error:
+            results.append(error.body())
+    predictions = iter(classifier.predict(np.stack(pictures)) if pictures else ())
+    return [next(predictions) if result is None else result for result in results]
+
+
+def _predict_sequences(models: Registry, body: bytes) -> list[Prediction]:
+    rows, model = read_sequences(body, settings.max_batch)
+    return models.classifier(model).predict(rows)
+
+
+def _respond(results: Prediction | Sequence[Prediction | ErrorBody]) -> Response:
+    return Response(pydantic_core.to_json(results), media_type="application/json")

@@ -1,0 +1,159 @@
+"""Every error that a client can meet: one tree, each with one code and one status, and one body.
+
+    {"error": {"code": "not_an_image", "message": "...", "status": 415}}
+
+Codes are stable and made for programs; messages are made for people, name the value, what was
+expected and the remedy, and may change.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar, TypedDict
+
+from starlette.responses import JSONResponse
+
+
+class ErrorDetail(TypedDict):
+    """What went wrong: a stable code, a message for people, the HTTP status."""
+
+    code: str
+    message: str
+    status: int
+
+
+class ErrorBody(TypedDict):
+    """The one body of every failure."""
+
+    error: ErrorDetail
+
+
+class ApiError(Exception):
+    """The root of the tree. Its subclasses' docstrings describe the codes in `/docs.json`."""
+
+    code: ClassVar[str]
+    status: ClassVar[HTTPStatus]
+
+    def __init_subclass__(cls, *, code: str = "", status: int = 0) -> None:
+        if code:
+            cls.code, cls.status = code, HTTPStatus(status)
+
+    def body(self) -> ErrorBody:
+        """The one error body for this failure."""
+        return {"error": {"code": self.code, "message": str(self), "status": self.status.value}}
+
+
+class MalformedRequestError(ApiError, code="malformed_request", status=400):
+    """The request cannot be read: broken multipart, broken HTTP."""
+
+
+class InvalidJsonError(ApiError, code="invalid_json", status=400):
+    """The body is not JSON."""
+
+
+class NotFoundError(ApiError, code="not_found", status=404):
+    """There is no such route."""
+
+
+class ModelNotFoundError(ApiError, code="model_not_found", status=404):
+    """No published model has this name; the message lists those that exist."""
+
+
+class MethodNotAllowedError(ApiError, code="method_not_allowed", status=405):
+    """The route exists, but not with this HTTP method."""
+
+
+class TooLargeError(ApiError):
+    """Something exceeds a limit; the message names the limit."""
+
+
+class BodyTooLargeError(TooLargeError, code="body_too_large", status=413):
+    """The request body has more bytes than allowed."""
+
+
+class BatchTooLargeError(TooLargeError, code="batch_too_large", status=413):
+    """The request holds more images or sequences than allowed."""
+
+
+class ImageTooLargeError(TooLargeError, code="image_too_large", status=413):
+    """The image has more pixels than allowed."""
+
+
+class UnsupportedMediaTypeError(ApiError, code="unsupported_media_type", status=415):
+    """The route does not read this Content-Type or Content-Encoding."""
+
+
+class NotAnImageError(ApiError, code="not_an_image", status=415):
+    """The file is not a readable PNG, JPEG, WebP, BMP, GIF or TIFF image."""
+
+
+class InvalidInputError(ApiError):
+    """The request can be read, but its content cannot be used."""
+
+
+class EmptyFileError(InvalidInputError, code="empty_file", status=422):
+    """The uploaded file has no bytes."""
+
+
+class MissingFieldError(InvalidInputError, code="missing_field", status=422):
+    """A required field is absent."""
+
+
+class UnexpectedFieldError(InvalidInputError, code="unexpected_field", status=422):
+    """A field is unknown to the route, or given more often than it may be."""
+
+
+class NotAFileError(InvalidInputError, code="not_a_file", status=422):
+    """A text, for example a URL, stands where the bytes of a file belong."""
+
+
+class EmptyBatchError(InvalidInputError, code="empty_batch", status=422):
+    """The list of sequences is empty."""
+
+
+class WrongTypeError(InvalidInputError, code="wrong_type", status=422):
+    """A value has another JSON type than the route reads."""
+
+
+class WrongShapeError(InvalidInputError, code="wrong_shape", status=422):
+    """The sequences are not n x 28 x 28 numbers."""
+
+
+class NotFiniteError(InvalidInputError, code="not_finite", status=422):
+    """A number is NaN, infinite, or too large to be represented."""
+
+
+class OutOfRangeError(InvalidInputError, code="out_of_range", status=422):
+    """A number lies outside [0, 1]."""
+
+
+class WrongTaskError(InvalidInputError, code="wrong_task", status=422):
+    """The model exists but does not classify digits."""
+
+
+class TooManyRequestsError(ApiError, code="too_many_requests", status=429):
+    """The service is at its limit of concurrent requests."""
+
+
+class InternalError(ApiError, code="internal", status=500):
+    """A fault of the service; its log tells more."""
+
+
+class NotReadyError(ApiError, code="not_ready", status=503):
+    """The models are not loaded; the message says why."""
+
+
+class RequestTimeoutError(ApiError, code="timeout", status=504):
+    """The answer was not ready in time."""
+
+
+class ErrorResponse(JSONResponse):
+    """An `ApiError` as an HTTP response."""
+
+    def __init__(self, error: ApiError, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(error.body(), status_code=error.status, headers=headers)
+
+
+def quote(value: Any, length: int = 60) -> str:
+    """A client's value for a message: quoted, printable, and cut after `length` characters."""
+    text = repr(value)
+    return text if len(text) <= length else f"{text[: length - 3]}..."

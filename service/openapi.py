@@ -1,0 +1,223 @@
+"""The service as it really behaves, in OpenAPI 3.1: `/docs.json`.
+
+Written from the same classes that answer: the prediction's schema, the tree of errors, the limits
+in force. BentoML's own document would show its inputs and errors, which are not ours.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from service import forms, sequences
+from service.classifier import Prediction
+from service.errors import (
+    ApiError,
+    BatchTooLargeError,
+    BodyTooLargeError,
+    EmptyBatchError,
+    EmptyFileError,
+    ImageTooLargeError,
+    InternalError,
+    InvalidJsonError,
+    MalformedRequestError,
+    MethodNotAllowedError,
+    MissingFieldError,
+    ModelNotFoundError,
+    NotAFileError,
+    NotAnImageError,
+    NotFiniteError,
+    NotReadyError,
+    OutOfRangeError,
+    RequestTimeoutError,
+    UnexpectedFieldError,
+    UnsupportedMediaTypeError,
+    WrongShapeError,
+    WrongTaskError,
+    WrongTypeError,
+)
+from service.preprocess import SIDE
+from service.settings import Settings
+
+Json = dict[str, Any]
+Errors = tuple[type[ApiError], ...]
+
+_ANYWHERE: Errors = (
+    BodyTooLargeError,
+    MethodNotAllowedError,
+    UnsupportedMediaTypeError,
+    ModelNotFoundError,
+    WrongTaskError,
+    MissingFieldError,
+    UnexpectedFieldError,
+    NotReadyError,
+    RequestTimeoutError,
+    InternalError,
+)
+_IMAGE: Errors = (EmptyFileError, NotAnImageError, ImageTooLargeError)
+_FORM: Errors = (MalformedRequestError, NotAFileError)
+_SEQUENCES: Errors = (
+    InvalidJsonError,
+    BatchTooLargeError,
+    EmptyBatchError,
+    WrongTypeError,
+    WrongShapeError,
+    NotFiniteError,
+    OutOfRangeError,
+)
+
+_PREDICTION: Json = {"$ref": "#/components/schemas/Prediction"}
+_ERROR: Json = {"$ref": "#/components/schemas/Error"}
+
+
+def document(settings: Settings) -> Json:
+    """The whole document for a service with these settings."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "RowReader",
+            "version": "1",  # of the interface, not of the program
+            "summary": "Reads handwritten digits row by row, by recurrent networks.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": "predictions"}, {"name": "operations"}],
+        "paths": {**_predictions(settings), **_operations()},
+        "components": {
+            "schemas": {"Prediction": Prediction.model_json_schema(), "Error": _error()}
+        },
+    }
+
+
+def _predictions(settings: Settings) -> Json:
+    several = {"minItems": 1, "maxItems": settings.max_batch}
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    images = {"type": "array", "items": file, **several}
+    numbers: Json = {"type": "number", "minimum": 0, "maximum": 1}
+    for length in (SIDE, SIDE):
+        numbers = {"type": "array", "items": numbers, "minItems": length, "maxItems": length}
+    result = {"oneOf": [_PREDICTION, _ERROR]}
+    return {
+        "/predict": _route(
+            "predict",
+            "Read the digit in one image.",
+            _body(settings, forms.MEDIA_TYPE, "image", file),
+            _PREDICTION,
+            (*_ANYWHERE, *_FORM, *_IMAGE),
+        ),
+        "/predict_batch": _route(
+            "predict_batch",
+            "Read the digit in each of several images. The results come in the order of the images;"
+            " an image that cannot be read is an error in its own place, and the status still 200.",
+            _body(settings, forms.MEDIA_TYPE, "images", images),
+            {"type": "array", "items": result},
+            (*_ANYWHERE, *_FORM, BatchTooLargeError),
+        ),
+        "/predict_sequences": _route(
+            "predict_sequences",
+            "Read digits given as numbers: n pictures of 28 rows of 28, light ink (1) on dark (0).",
+            _body(
+                settings,
+                sequences.MEDIA_TYPE,
+                "sequences",
+                {"type": "array", "items": numbers, **several},
+            ),
+            {"type": "array", "items": _PREDICTION},
+            (*_ANYWHERE, *_SEQUENCES),
+        ),
+    }
+
+
+def _route(name: str, words: str, body: Json, answer: Json, errors: Errors) -> Json:
+    responses = {"200": _response("What the model reads.", "application/json", answer)}
+    return {
+        "post": {
+            "tags": ["predictions"],
+            "operationId": name,
+            "description": words,
+            "requestBody": body,
+            "responses": {**responses, **_failures(errors)},
+        }
+    }
+
+
+def _body(settings: Settings, media_type: str, field: str, value: Json) -> Json:
+    model = {
+        "type": ["string", "null"],
+        "description": f"A published model; left out, {settings.default_model}.",
+    }
+    schema = {
+        "type": "object",
+        "properties": {field: value, forms.MODEL: model},
+        "required": [field],
+        "additionalProperties": False,
+    }
+    return {
+        "required": True,
+        "description": f"At most {settings.max_body_bytes} bytes.",
+        "content": {media_type: {"schema": schema}},
+    }
+
+
+def _failures(errors: Iterable[type[ApiError]]) -> Json:
+    """Responses by status; each lists the codes that it may carry, and what they mean."""
+    by_status: dict[int, list[type[ApiError]]] = {}
+    for error in errors:
+        by_status.setdefault(error.status.value, []).append(error)
+    return {
+        str(status): _response(
+            "\n".join(f"- `{error.code}`: {error.__doc__}" for error in by_status[status]),
+            "application/json",
+            _ERROR,
+        )
+        for status in sorted(by_status)
+    }
+
+
+def _operations() -> Json:
+    text = {"type": "string"}
+    probe = {"200": _response("Yes.", "text/plain", text)}
+    ready = {**probe, **_failures((NotReadyError,))}
+    json = {"200": _response("A document.", "application/json", {"type": "object"})}
+    return {
+        "/livez": _get("livez", "Whether the process is alive.", probe),
+        "/readyz": _get("readyz", "Whether every model is loaded and can be asked.", ready),
+        "/metrics": _get(
+            "metrics", "Prometheus metrics.", {"200": _response("Metrics.", "text/plain", text)}
+        ),
+        "/docs.json": _get("docs", "The description of the service.", json),
+        "/schema.json": _get("schema", "What BentoML's clients need to know.", json),
+    }
+
+
+def _get(name: str, words: str, responses: Json) -> Json:
+    operation = {"tags": ["operations"], "operationId": name, "description": words}
+    return {"get": {**operation, "responses": responses}}
+
+
+def _response(words: str, media_type: str, schema: Json) -> Json:
+    return {"description": words, "content": {media_type: {"schema": schema}}}
+
+
+def _error() -> Json:
+    """The one error body."""
+    codes = sorted(error.code for error in _leaves(ApiError))
+    detail = {
+        "code": {"type": "string", "enum": codes, "description": "Stable, for programs."},
+        "message": {"type": "string", "description": "For people: what, why, and the remedy."},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+    }
+    return _object({"error": _object(detail)})
+
+
+def _object(properties: Json) -> Json:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _leaves(error: type[ApiError]) -> list[type[ApiError]]:
+    """The errors with a code, below `error` in the tree."""
+    own = [error] if "code" in vars(error) else []
+    return own + [leaf for child in error.__subclasses__() for leaf in _leaves(child)]

@@ -1,0 +1,75 @@
+"""What goes in and comes out, as BentoML tells its clients (`/schema.json`)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _bentoml_sdk.io_models import IORootModel
+from bentoml import IODescriptor
+from numpy.typing import NDArray
+from pydantic import Field
+from starlette.requests import Request
+
+from service.classifier import Prediction
+
+_MODEL = Field(default=None, description="A published model; the default model when left out.")
+
+
+class UnreadRequest:
+    """What BentoML hands to an endpoint as its input: the request as it came."""
+
+    model_fields = ("request",)
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+
+class Input(IODescriptor):  # type: ignore[misc]  # BentoML's classes are not typed
+    """An input that BentoML describes to clients but leaves for the endpoint to read.
+
+    Reading it itself, BentoML would fetch a URL in the place of a file, answer a broken image with
+    500, and log every bad request as an exception.
+    """
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: Any) -> Any:
+        """Called by BentoML for each request."""
+        return UnreadRequest(request)
+
+
+class ImageInput(Input):
+    """A form with one image."""
+
+    image: Path = Field(description="The image: PNG, JPEG, WebP, BMP, GIF or TIFF.")
+    model: str | None = _MODEL
+
+
+class ImagesInput(Input):
+    """A form with several images."""
+
+    images: list[Path] = Field(description="The images: PNG, JPEG, WebP, BMP, GIF or TIFF.")
+    model: str | None = _MODEL
+
+
+class SequencesInput(Input):
+    """Pictures as numbers, row by row."""
+
+    sequences: NDArray[np.float32] = Field(
+        description="n x 28 x 28 numbers in [0, 1], light ink on dark."
+    )
+    model: str | None = _MODEL
+
+
+class PredictionOutput(Prediction, IODescriptor):  # type: ignore[misc]  # as above
+    """One prediction."""
+
+
+class PredictionsOutput(IORootModel[list[Prediction]]):  # type: ignore[misc]  # as above
+    """One prediction for each sequence."""
+
+
+class ResultsOutput(IORootModel[list[dict[str, Any]]]):  # type: ignore[misc]  # as above
+    """A prediction or an error for each image.
+
+    Plain dicts, because BentoML's client keeps only the first of several possible schemas.
+    """

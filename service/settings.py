@@ -1,0 +1,80 @@
+"""Settings of the service, from environment variables: `ROWREADER_` and the name of a field."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import models
+from service.backends import Device, Kind
+
+PREFIX = "ROWREADER_"
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class SettingsError(ValueError):
+    """An environment variable holds what it may not; the message names it and what is allowed."""
+
+
+class Settings(BaseSettings):
+    """What an operator may change, each value checked once, when the service starts."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    models_dir: Path = Field(
+        default=Path(models.__file__).parent, description="Folder of the published models."
+    )
+    default_model: str = Field(
+        default="lstm", min_length=1, description="The model of a request that names none."
+    )
+    backend: Kind = Field(default="onnxruntime", description="The library that runs the models.")
+    device: Device = Field(
+        default="auto",
+        description="auto: CUDA when it truly works, else the CPU; cuda: not ready without CUDA.",
+    )
+    workers: Count = Field(default=1, description="Worker processes, each with every model.")
+    threads: Count = Field(
+        default=2, description="Requests of one worker that decode and compute at the same time."
+    )
+    intra_op_threads: int = Field(
+        default=1, ge=0, description="CPU threads for one run of a model; 0: the library decides."
+    )
+    max_body_bytes: Count = Field(
+        default=10 * 1024 * 1024, description="Bytes of a request body (10 MiB)."
+    )
+    # Above this, Pillow's own guard against decompression bombs begins to warn.
+    max_pixels: int = Field(
+        default=50_000_000,
+        ge=1,
+        le=89_000_000,
+        description="Pixels of an image, checked from its header before it is decoded.",
+    )
+    max_batch: Count = Field(default=256, description="Images, or sequences, of one request.")
+    timeout_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=3600,
+        description="Seconds after which a request is answered with 504.",
+    )
+
+    @classmethod
+    def from_environment(cls, **values: Any) -> Self:
+        """The settings of this process; `values` take precedence over the environment.
+
+        Raises:
+            SettingsError: naming every variable that holds something else than allowed.
+
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            problems = [_explain(cls, problem) for problem in error.errors()]
+            raise SettingsError("; ".join(problems)) from None
+
+
+def _explain(settings: type[Settings], problem: Any) -> str:
+    name = str(problem["loc"][0])
+    meaning = settings.model_fields[name].description
+    return f"{PREFIX}{name.upper()} is {problem['input']!r}: {problem['msg']} ({meaning})"

@@ -1,0 +1,46 @@
+"""One healthy server for all end-to-end tests, and BentoML's own client for it."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.server import Server, serve
+
+# Small, so that every limit can be met quickly.
+LIMITS = {
+    "MAX_BATCH": 5,
+    "MAX_BODY_BYTES": 1_000_000,
+    "MAX_PIXELS": 10_000,
+}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:
+    """A server of three small models with small limits, on the CPU."""
+    folder = tmp_path_factory.mktemp("server")
+    settings = {"MODELS_DIR": models_dir, "DEVICE": "cpu", **LIMITS}
+    with serve(folder, settings) as server:
+        yield server
+
+
+@pytest.fixture
+def http(server: Server) -> Iterator[httpx.Client]:
+    """Plain HTTP."""
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Any]:
+    """BentoML's client; it learns the routes from the server."""
+    with warnings.catch_warnings():
+        # BentoML's import uses what pathspec and pydantic have deprecated.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from bentoml import SyncHTTPClient
+    with SyncHTTPClient(server.url) as client:
+        yield client
+    client._temp_dir.cleanup()  # BentoML leaves it to the collector, which warns

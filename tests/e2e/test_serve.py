@@ -1,0 +1,238 @@
+"""The face of the service, on a real server, by plain HTTP and by BentoML's client."""
+
+import concurrent.futures
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from openapi_spec_validator import validate
+from PIL import Image
+
+from tests.e2e.conftest import LIMITS
+from tests.e2e.server import Server
+from tests.published import picture
+
+pytestmark = pytest.mark.e2e
+
+JSON = {"content-type": "application/json"}
+FORM = {"content-type": "multipart/form-data; boundary=b"}
+
+
+def png(pixels: Any) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+SEVEN = png(picture(7))
+ROWS = (picture(7) / 255).tolist()
+
+
+def files(*contents: bytes, field: str = "images") -> list[tuple[str, tuple[str, bytes]]]:
+    return [(field, (f"{i}.png", content)) for i, content in enumerate(contents)]
+
+
+IMAGE = files(SEVEN, field="image")
+
+
+class TestPlainHttp:
+    @pytest.mark.parametrize(
+        ("data", "model", "digit"),
+        [({}, "lstm", 7), ({"model": "gru"}, "gru", 8), ({"model": '"rnn"'}, "rnn", 9)],
+    )
+    def test_predict(
+        self, http: httpx.Client, data: dict[str, str], model: str, digit: int
+    ) -> None:
+        response = http.post("/predict", files=IMAGE, data=data)
+        assert response.status_code == 200
+        prediction = response.json()
+        assert (prediction["model"], prediction["digit"]) == (model, digit)
+        assert prediction["provider"] == "CPUExecutionProvider"
+        assert len(prediction["probabilities"]) == 10
+        assert sum(prediction["probabilities"]) == pytest.approx(1)
+        assert prediction["confidence"] == prediction["probabilities"][digit] > 0.99
+
+    def test_predict_batch_keeps_the_order_and_a_bad_image_its_place(
+        self, http: httpx.Client
+    ) -> None:
+        images = files(png(picture(3)), b"no image", png(picture(5)), b"")
+        response = http.post("/predict_batch", files=images)
+        assert response.status_code == 200
+        three, bad, five, empty = response.json()
+        assert (three["digit"], five["digit"]) == (3, 5)
+        assert (bad["error"]["code"], bad["error"]["status"]) == ("not_an_image", 415)
+        assert empty["error"]["code"] == "empty_file"
+
+    def test_predict_sequences(self, http: httpx.Client) -> None:
+        body = {"sequences": [(picture(d) / 255).tolist() for d in (1, 2)], "model": "gru"}
+        predictions = http.post("/predict_sequences", json=body).json()
+        assert [prediction["digit"] for prediction in predictions] == [2, 3]
+
+    def test_all_routes_agree_on_the_same_picture(self, http: httpx.Client) -> None:
+        pixels = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+        pixels[[0, -1]] = pixels[:, [0, -1]] = 0
+        one = http.post("/predict", files=files(png(pixels), field="image")).json()
+        [batch] = http.post("/predict_batch", files=files(png(pixels))).json()
+        body = {"sequences": [(pixels / np.float32(255)).tolist()]}
+        [numbers] = http.post("/predict_sequences", json=body).json()
+        assert one == batch == numbers
+
+
+class TestBentoClient:
+    def test_predict(self, client: Any, tmp_path: Path) -> None:
+        path = tmp_path / "seven.png"
+        path.write_bytes(SEVEN)
+        assert client.predict(image=path)["digit"] == 7
+        assert client.predict(image=str(path), model="gru")["model"] == "gru"
+        assert client.predict(image=path, model=None)["model"] == "lstm"
+
+    def test_predict_batch(self, client: Any, tmp_path: Path) -> None:
+        good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+        good.write_bytes(SEVEN)
+        bad.write_bytes(b"no image")
+        first, second, third = client.predict_batch(images=[good, bad, good], model="rnn")
+        assert first == third
+        assert (first["digit"], first["model"]) == (9, "rnn")
+        assert second["error"]["code"] == "not_an_image"
+
+    def test_predict_sequences(self, client: Any) -> None:
+        sequences = np.stack([picture(d) for d in range(5)]).astype(np.float32) / np.float32(255)
+        predictions = client.predict_sequences(sequences=sequences)
+        assert [prediction["digit"] for prediction in predictions] == list(range(5))
+        assert client.predict_sequences(sequences=sequences[:1], model="gru")[0]["digit"] == 1
+
+    def test_an_error_shows_the_one_body(self, client: Any, tmp_path: Path) -> None:
+        path = tmp_path / "seven.png"
+        path.write_bytes(SEVEN)
+        with pytest.raises(Exception, match="model_not_found"):
+            client.predict(image=path, model="vit")
+
+
+def stream(megabytes: int) -> Any:
+    return (b"x" * 100_000 for _ in range(10 * megabytes))
+
+
+REFUSED: list[tuple[str, str, int, str, dict[str, Any]]] = [
+    ("POST", "/predict", 404, "model_not_found", {"files": IMAGE, "data": {"model": "vit"}}),
+    ("POST", "/predict", 404, "model_not_found",
+     {"files": IMAGE, "data": {"model": "\U0001f600"}}),
+    ("POST", "/predict", 415, "not_an_image", {"files": files(b"text", field="image")}),
+    ("POST", "/predict", 415, "not_an_image", {"files": files(SEVEN[:60], field="image")}),
+    ("POST", "/predict", 413, "image_too_large",
+     {"files": files(png(np.zeros((101, 100), np.uint8)), field="image")}),
+    ("POST", "/predict", 422, "empty_file", {"files": files(b"", field="image")}),
+    ("POST", "/predict", 422, "not_a_file", {"files": {"image": (None, "http://127.0.0.1/x.png")}}),
+    ("POST", "/predict", 422, "missing_field", {"files": {"model": (None, "gru")}}),
+    ("POST", "/predict", 422, "unexpected_field", {"files": files(SEVEN)}),
+    ("POST", "/predict", 422, "unexpected_field", {"files": IMAGE * 2}),
+    ("POST", "/predict", 415, "unsupported_media_type", {"content": SEVEN}),
+    ("POST", "/predict", 415, "unsupported_media_type", {"data": {"image": "http://127.0.0.1/x"}}),
+    ("POST", "/predict", 415, "unsupported_media_type", {"json": {"image": "http://127.0.0.1/x"}}),
+    ("POST", "/predict", 415, "unsupported_media_type",
+     {"content": b"x", "headers": {"content-type": "application/vnd.bentoml+pickle"}}),
+    ("POST", "/predict", 415, "unsupported_media_type",
+     {"content": b"x", "headers": {"content-type": b"multipart/form-data; boundary=\xff"}}),
+    ("POST", "/predict", 400, "malformed_request", {"content": b"x", "headers": FORM}),
+    ("POST", "/predict", 413, "body_too_large", {"files": files(bytes(1_000_000), field="image")}),
+    ("POST", "/predict", 413, "body_too_large", {"files": files(bytes(50_000_000), field="image")}),
+    ("POST", "/predict_batch", 413, "batch_too_large", {"files": files(*[SEVEN] * 6)}),
+    ("POST", "/predict_batch", 413, "batch_too_large", {"files": files(*[SEVEN] * 60)}),
+    ("POST", "/predict_batch", 422, "missing_field", {"files": {"model": (None, "gru")}}),
+    ("POST", "/predict_batch", 404, "model_not_found",
+     {"files": files(SEVEN), "data": {"model": "vit"}}),
+    ("POST", "/predict_sequences", 400, "invalid_json", {"content": b"{", "headers": JSON}),
+    ("POST", "/predict_sequences", 400, "invalid_json", {"content": b"", "headers": JSON}),
+    ("POST", "/predict_sequences", 404, "model_not_found",
+     {"json": {"sequences": [ROWS], "model": "vit"}}),
+    ("POST", "/predict_sequences", 413, "batch_too_large", {"json": {"sequences": [ROWS] * 6}}),
+    ("POST", "/predict_sequences", 413, "body_too_large", {"content": stream(30), "headers": JSON}),
+    ("POST", "/predict_sequences", 415, "unsupported_media_type", {"content": b"{}"}),
+    ("POST", "/predict_sequences", 415, "unsupported_media_type",
+     {"content": b"{}", "headers": {**JSON, "content-encoding": "gzip"}}),
+    ("POST", "/predict_sequences", 422, "empty_batch", {"json": {"sequences": []}}),
+    ("POST", "/predict_sequences", 422, "missing_field", {"json": {}}),
+    ("POST", "/predict_sequences", 422, "unexpected_field", {"json": {"images": []}}),
+    ("POST", "/predict_sequences", 422, "wrong_type", {"json": [ROWS]}),
+    ("POST", "/predict_sequences", 422, "wrong_shape", {"json": {"sequences": ROWS}}),
+    ("POST", "/predict_sequences", 422, "wrong_shape", {"json": {"sequences": [ROWS[1:]]}}),
+    ("POST", "/predict_sequences", 422, "not_finite",
+     {"content": json.dumps({"sequences": [[[float("nan")] * 28] * 28]}), "headers": JSON}),
+    ("POST", "/predict_sequences", 422, "out_of_range",
+     {"json": {"sequences": [picture(7).tolist()]}}),
+    ("POST", "/nowhere", 404, "not_found", {}),
+    ("GET", "/nowhere/../../etc/passwd", 404, "not_found", {}),
+    ("GET", "/predict", 405, "method_not_allowed", {}),
+    ("DELETE", "/readyz", 405, "method_not_allowed", {}),
+    ("POST", "/docs.json", 405, "method_not_allowed", {}),
+]  # fmt: skip
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("method", "path", "status", "code", "request_"),
+        REFUSED,
+        ids=[f"{i}-{path}-{code}" for i, (_, path, _, code, _) in enumerate(REFUSED)],
+    )
+    def test_every_failure_has_the_one_body_and_is_documented(
+        self,
+        http: httpx.Client,
+        method: str,
+        path: str,
+        status: int,
+        code: str,
+        request_: dict[str, Any],
+    ) -> None:
+        response = http.request(method, path, **request_)
+        assert response.status_code == status, response.text
+        assert response.headers["content-type"] == "application/json"
+        document = response.json()
+        assert document.keys() == {"error"}
+        assert document["error"].keys() == {"code", "message", "status"}
+        assert (document["error"]["code"], document["error"]["status"]) == (code, status)
+        assert not any(word in response.text for word in ("Traceback", ".py", "site-packages"))
+        docs = http.get("/docs.json").json()["paths"].get(path, {}).get(method.lower())
+        if docs:
+            assert f"`{code}`" in docs["responses"][str(status)]["description"]
+
+    def test_the_server_lives_and_its_log_is_calm(self, server: Server, http: httpx.Client) -> None:
+        """Comes after the failures above: not one was an exception to the server."""
+        assert http.post("/predict", files=IMAGE).json()["digit"] == 7
+        assert "Traceback" not in server.log
+        assert "ERROR" not in server.log
+
+    def test_a_client_that_hangs_up_does_no_harm(self, server: Server, http: httpx.Client) -> None:
+        def half() -> Any:
+            yield b"--b\r\n"
+            raise ConnectionError("gone")
+
+        for _ in range(3):
+            with pytest.raises(ConnectionError, match="gone"):
+                http.post("/predict", content=half(), headers=FORM)
+        assert http.post("/predict", files=IMAGE).status_code == 200
+        assert "Traceback" not in server.log
+
+
+class TestOperations:
+    def test_docs_are_valid_and_show_the_limits(self, http: httpx.Client) -> None:
+        docs = http.get("/docs.json").json()
+        validate(docs)
+        assert f"{LIMITS['MAX_BODY_BYTES']} bytes" in json.dumps(docs)
+
+    @pytest.mark.parametrize(
+        "path", ["/livez", "/readyz", "/metrics", "/docs.json", "/schema.json", "/"]
+    )
+    def test_bentoml_s_own_routes_remain(self, http: httpx.Client, path: str) -> None:
+        assert http.get(path).status_code == 200
+
+    def test_many_at_once_get_their_own_answers(self, http: httpx.Client) -> None:
+        def ask(digit: int) -> int:
+            pictures = files(png(picture(digit)), field="image")
+            return int(http.post("/predict", files=pictures).json()["digit"])
+
+        digits = [i % 10 for i in range(200)]
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            assert list(pool.map(ask, digits)) == digits

@@ -1,0 +1,70 @@
+"""The tree of errors: stable codes, each with one status, in one body."""
+
+import json
+import re
+
+import pytest
+
+from service.errors import ApiError, ErrorResponse, NotAnImageError, quote
+
+# Clients program against these: a change here breaks them.
+STATUS_BY_CODE = {
+    "malformed_request": 400,
+    "invalid_json": 400,
+    "not_found": 404,
+    "model_not_found": 404,
+    "method_not_allowed": 405,
+    "body_too_large": 413,
+    "batch_too_large": 413,
+    "image_too_large": 413,
+    "unsupported_media_type": 415,
+    "not_an_image": 415,
+    "empty_file": 422,
+    "missing_field": 422,
+    "unexpected_field": 422,
+    "not_a_file": 422,
+    "empty_batch": 422,
+    "wrong_type": 422,
+    "wrong_shape": 422,
+    "not_finite": 422,
+    "out_of_range": 422,
+    "wrong_task": 422,
+    "too_many_requests": 429,
+    "internal": 500,
+    "not_ready": 503,
+    "timeout": 504,
+}
+
+
+def leaves(error: type[ApiError] = ApiError) -> list[type[ApiError]]:
+    """Every error that can be raised: those without a subclass."""
+    children = error.__subclasses__()
+    return [leaf for child in children for leaf in leaves(child)] if children else [error]
+
+
+def test_codes_and_statuses_are_stable() -> None:
+    assert {leaf.code: leaf.status.value for leaf in leaves()} == STATUS_BY_CODE
+    assert len(leaves()) == len(STATUS_BY_CODE)
+
+
+def test_the_body() -> None:
+    response = ErrorResponse(NotAnImageError("what, why, remedy"))
+    assert response.status_code == 415
+    assert json.loads(bytes(response.body)) == {
+        "error": {"code": "not_an_image", "message": "what, why, remedy", "status": 415}
+    }
+
+
+@pytest.mark.parametrize("error", leaves())
+def test_every_code_is_described_and_in_snake_case(error: type[ApiError]) -> None:
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", error.code)
+    assert error.__doc__
+    assert error.__doc__.endswith(".")
+
+
+@pytest.mark.parametrize("value", ["\ud800", "a\nb\x1b[31m", "x" * 1000, b"\x00\xff", float("nan")])
+def test_a_client_s_value_is_quoted_printable_and_short(value: object) -> None:
+    text = quote(value)
+    assert text.isprintable()
+    assert len(text) <= 60
+    ErrorResponse(NotAnImageError(text))  # can be encoded

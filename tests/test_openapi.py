@@ -1,0 +1,44 @@
+"""`/docs.json` is valid OpenAPI and names every limit and every error."""
+
+import json
+
+import pytest
+from openapi_spec_validator import validate
+
+from service import openapi
+from service.errors import ApiError
+from service.settings import Settings
+from tests.test_errors import leaves
+
+DOCUMENT = openapi.document(Settings.from_environment(max_batch=17, max_body_bytes=12345))
+ROUTES = ("/predict", "/predict_batch", "/predict_sequences")
+
+
+def test_is_valid_openapi() -> None:
+    validate(json.loads(json.dumps(DOCUMENT)))
+
+
+def test_shows_the_limits_in_force() -> None:
+    batch = DOCUMENT["paths"]["/predict_batch"]["post"]["requestBody"]
+    images = batch["content"]["multipart/form-data"]["schema"]["properties"]["images"]
+    assert images["maxItems"] == 17
+    assert "12345 bytes" in batch["description"]
+
+
+def test_the_error_body_lists_every_code() -> None:
+    error = DOCUMENT["components"]["schemas"]["Error"]["properties"]["error"]
+    assert set(error["properties"]["code"]["enum"]) == {leaf.code for leaf in leaves()}
+
+
+@pytest.mark.parametrize("error", leaves())
+def test_every_error_is_found_with_the_routes_or_belongs_to_none(error: type[ApiError]) -> None:
+    of_no_route = {"not_found", "too_many_requests"}
+    documented = [
+        route
+        for route in ROUTES
+        if f"`{error.code}`"
+        in DOCUMENT["paths"][route]["post"]["responses"]
+        .get(str(error.status.value), {})
+        .get("description", "")
+    ]
+    assert bool(documented) == (error.code not in of_no_route)

@@ -1,0 +1,213 @@
+"""From image bytes to rows: every format, depth and colour, and every way to be broken."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from service.errors import ApiError, EmptyFileError, ImageTooLargeError, NotAnImageError
+from service.preprocess import read_image
+from tests.published import picture
+
+LIMIT = 1_000_000
+DIGIT = picture(3)
+NOISE = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+
+
+def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def read(image: Image.Image, kind: str = "PNG", **options: object) -> NDArray[np.float32]:
+    return read_image(encode(image, kind, **options), LIMIT)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "TIFF"])
+def test_light_on_dark_passes_bit_for_bit(kind: str) -> None:
+    pixels = NOISE.copy()
+    pixels[[0, -1]] = pixels[:, [0, -1]] = 0
+    rows = read(Image.fromarray(pixels), kind)
+    assert rows.dtype == np.float32
+    np.testing.assert_array_equal(rows, pixels / np.float32(255))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("PNG", {}), ("WEBP", {"lossless": True}), ("WEBP", {}), ("JPEG", {"quality": 95}),
+     ("BMP", {}), ("GIF", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"})],
+)  # fmt: skip
+def test_every_format_shows_the_same_picture(kind: str, options: dict[str, object]) -> None:
+    image = Image.fromarray(DIGIT).convert("RGB")
+    np.testing.assert_allclose(read(image, kind, **options), DIGIT / 255, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "I;16", "I", "F"]
+)
+def test_every_colour_mode_shows_the_same_picture(mode: str) -> None:
+    if mode in ("I;16", "I", "F"):
+        image = Image.fromarray(DIGIT.astype({"I;16": "<u2", "I": "i4", "F": "f4"}[mode]) * 257)
+        assert image.mode == mode
+    else:
+        image = Image.fromarray(DIGIT).convert(mode)
+    np.testing.assert_allclose(read(image, "TIFF"), DIGIT / 255, atol=0.01)
+
+
+def test_sixteen_bits_are_scaled_by_their_own_white() -> None:
+    pixels = np.zeros((28, 28), "<u2")
+    pixels[10:12, 10:12] = 200  # would be bright, were it 8 bits
+    assert read(Image.fromarray(pixels)).max() == pytest.approx(200 / 65535)
+
+
+def test_dark_ink_on_light_paper_is_inverted() -> None:
+    np.testing.assert_allclose(read(Image.fromarray(255 - DIGIT)), DIGIT / 255, atol=1e-6)
+
+
+def test_transparent_is_white_paper() -> None:
+    ink = np.zeros((28, 28, 4), np.uint8)  # black, and transparent where there is no ink
+    ink[..., 3] = DIGIT
+    np.testing.assert_allclose(read(Image.fromarray(ink)), DIGIT / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "size", [(280, 280), (56, 28), (28, 84), (7, 7), (1, 1), (1, 999), (999, 1)]
+)
+def test_any_size_fits_with_its_aspect_kept(size: tuple[int, int]) -> None:
+    width, height = size
+    rows = read(Image.new("L", size, 30))
+    assert rows.shape == (28, 28)
+    np.testing.assert_allclose(rows, 30 / 255, atol=1e-6)
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[height // 4 : height - height // 4, width // 4 : width - width // 4] = 255
+    ink = read(Image.fromarray(pixels)) > 0.5
+    if min(size) >= 28:
+        box = np.argwhere(ink)
+        tall, wide = box.max(axis=0) - box.min(axis=0) + 1
+        assert tall / wide == pytest.approx(height / width, rel=0.2)
+
+
+def test_shrinking_is_antialiased() -> None:
+    stripes = np.zeros((280, 280), np.uint8)
+    stripes[:, ::2] = 200  # one grey when seen from afar
+    np.testing.assert_allclose(read(Image.fromarray(stripes))[:, 2:-2], 100 / 255, atol=0.03)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_followed(orientation: int) -> None:
+    upright = np.zeros((28, 28), np.uint8)
+    upright[5:8, 5:20] = upright[5:15, 5:8] = 255  # no symmetry
+    undo: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: np.transpose,
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: np.rot90(a, 2).T,
+        8: lambda a: np.rot90(a, -1),
+    }
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored = np.ascontiguousarray(undo[orientation](upright))
+    rows = read(Image.fromarray(stored), "PNG", exif=exif)
+    np.testing.assert_array_equal(rows, upright / np.float32(255))
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")  # Pillow's
+def test_broken_exif_does_not_hide_the_picture() -> None:
+    data = encode(Image.fromarray(DIGIT), "JPEG", exif=b"Exif\x00\x00MM\x00\x2a\xff\xff\xff\xff")
+    np.testing.assert_allclose(read_image(data, LIMIT), DIGIT / 255, atol=0.2)
+
+
+def test_of_several_frames_the_first_counts() -> None:
+    other = Image.fromarray(picture(9))
+    data = encode(Image.fromarray(DIGIT), "GIF", save_all=True, append_images=[other])
+    np.testing.assert_allclose(read_image(data, LIMIT), DIGIT / 255, atol=0.01)
+
+
+def test_a_phone_s_multi_picture_jpeg_is_read() -> None:
+    image = Image.fromarray(DIGIT)
+    data = encode(image, "MPO", save_all=True, append_images=[image], quality=95)
+    np.testing.assert_allclose(read_image(data, LIMIT), DIGIT / 255, atol=0.1)
+
+
+def test_no_bytes_are_an_empty_file() -> None:
+    with pytest.raises(EmptyFileError, match="0 bytes"):
+        read_image(b"", LIMIT)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"hello",
+        b"http://example.com/digit.png",
+        b"%PDF-1.7",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"\x89PNG\r\n\x1a\n",
+        b"BM",
+        b"GIF89a",
+        b"II*\x00\x08\x00\x00\x00",
+        b"\xff\xd8\xff",
+        encode(Image.fromarray(NOISE))[:-40],
+        encode(Image.fromarray(DIGIT), "JPEG")[:200],
+        encode(Image.fromarray(DIGIT), "ICO"),
+        encode(Image.fromarray(DIGIT), "EPS"),
+        encode(Image.fromarray(np.full((28, 28), np.nan, np.float32)), "TIFF"),
+        encode(Image.fromarray(np.full((28, 28), -5, np.int32)), "TIFF"),
+    ],
+)  # fmt: skip
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(NotAnImageError, match="image"):
+        read_image(data, LIMIT)
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(1001, 1000), (10_000, 10_000), (20_000, 20_000)])
+def test_too_many_pixels_are_refused_by_the_header(size: tuple[int, int]) -> None:
+    with pytest.raises(ImageTooLargeError, match="at most 1000000 are allowed"):
+        read_image(bomb(*size), LIMIT)
+
+
+def test_as_many_pixels_as_allowed_are_read() -> None:
+    assert read(Image.new("L", (1000, 1000))).shape == (28, 28)
+
+
+WHOLE = [
+    encode(Image.fromarray(DIGIT), kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(WHOLE), st.data())
+def test_a_damaged_file_is_read_or_refused(whole: bytes, data: st.DataObject) -> None:
+    damaged = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 5))):
+        damaged[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(1, len(whole)))
+    try:
+        rows = read_image(bytes(damaged[:cut]), LIMIT)
+    except ApiError:
+        return
+    assert rows.shape == (28, 28)
+    assert (rows >= 0).all()
+    assert (rows <= 1).all()

@@ -1,0 +1,76 @@
+"""Settings: defaults that serve, and one clear error for a bad value."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+import models
+from service.settings import PREFIX, Settings, SettingsError
+
+
+def test_defaults_serve_the_shipped_models() -> None:
+    settings = Settings.from_environment()
+    assert settings.models_dir == Path(models.__file__).parent
+    assert settings.default_model == "lstm"
+    assert (settings.backend, settings.device) == ("onnxruntime", "auto")
+    assert settings.max_body_bytes == 10 * 1024 * 1024
+    assert settings.max_pixels == 50_000_000
+
+
+def test_environment_variables_change_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROWREADER_BACKEND", "torchscript")
+    monkeypatch.setenv("ROWREADER_MAX_BATCH", "7")
+    settings = Settings.from_environment()
+    assert (settings.backend, settings.max_batch) == ("torchscript", 7)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "allowed"),
+    [
+        ("ROWREADER_DEVICE", "gpu", "'auto', 'cpu' or 'cuda'"),
+        ("ROWREADER_BACKEND", "onnx", "'onnxruntime' or 'torchscript'"),
+        ("ROWREADER_MAX_BATCH", "0", "greater than or equal to 1"),
+        ("ROWREADER_MAX_PIXELS", "10000000000", "less than or equal to 89000000"),
+        ("ROWREADER_MAX_BODY_BYTES", "10MB", "a valid integer"),
+        ("ROWREADER_TIMEOUT_SECONDS", "0", "greater than 0"),
+        ("ROWREADER_TIMEOUT_SECONDS", "inf", "less than or equal to 3600"),
+        ("ROWREADER_DEFAULT_MODEL", "", "at least 1 character"),
+    ],
+)
+def test_a_bad_value_names_variable_value_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment()
+    assert f"{variable} is '{value}'" in str(caught.value)
+    assert allowed in str(caught.value)
+
+
+def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROWREADER_DEVICE", "gpu")
+    monkeypatch.setenv("ROWREADER_WORKERS", "-1")
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment()
+    assert "ROWREADER_DEVICE" in str(caught.value)
+    assert "ROWREADER_WORKERS" in str(caught.value)
+
+
+def test_what_kubernetes_sets_for_a_service_of_our_name_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ROWREADER_PORT", "tcp://10.0.0.1:3000")
+    monkeypatch.setenv("ROWREADER_SERVICE_HOST", "10.0.0.1")
+    assert Settings.from_environment().default_model == "lstm"
+
+
+def test_settings_do_not_change_after_the_start() -> None:
+    settings = Settings.from_environment()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.max_batch = 3
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, f"{PREFIX}{name.upper()} has no description"
