@@ -153,6 +153,12 @@ class ErrorResponse(JSONResponse):
         super().__init__(error.body(), status_code=error.status, headers=headers)
 
 
+def known_errors(root: type[ApiError] = ApiError) -> list[type[ApiError]]:
+    """Every error of the tree that has a code, in the order of the tree."""
+    own = [root] if "code" in vars(root) else []
+    return own + [error for child in root.__subclasses__() for error in known_errors(child)]
+
+
 def quote(value: Any, length: int = 60) -> str:
     """A client's value for a message: quoted, printable, and cut after `length` characters."""
     text = repr(value)

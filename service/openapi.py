@@ -33,6 +33,7 @@ from service.errors import (
     WrongShapeError,
     WrongTaskError,
     WrongTypeError,
+    known_errors,
 )
 from service.preprocess import SIDE
 from service.settings import Settings
@@ -199,7 +200,7 @@ def _response(words: str, media_type: str, schema: Json) -> Json:
 
 def _error() -> Json:
     """The one error body."""
-    codes = sorted(error.code for error in _leaves(ApiError))
+    codes = sorted(error.code for error in known_errors())
     detail = {
         "code": {"type": "string", "enum": codes, "description": "Stable, for programs."},
         "message": {"type": "string", "description": "For people: what, why, and the remedy."},
@@ -215,9 +216,3 @@ def _object(properties: Json) -> Json:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def _leaves(error: type[ApiError]) -> list[type[ApiError]]:
-    """The errors with a code, below `error` in the tree."""
-    own = [error] if "code" in vars(error) else []
-    return own + [leaf for child in error.__subclasses__() for leaf in _leaves(child)]

@@ -3,15 +3,14 @@
 The graph is written by hand rather than traced: weights are constants, so that ONNX Runtime's CUDA
 provider can cache them; states are not built from shapes; the batch axis cannot freeze.
 
-Two forms of a recurrent layer, and the one that is faster for each cell (ONNX Runtime on two CPU
-cores, hidden size 128, microseconds per image at batch 1 / 8 / 64 / 512, unrolled against one
-node): RNN 156 / 41 / 22 / 45 against 164 / 207 / 103 / 148, GRU 1,326 / 274 / 124 / 109 against
-302 / 182 / 185 / 152, LSTM 752 / 190 / 184 / 103 against 306 / 134 / 130 / 88.
+Two forms of a recurrent layer: `unrolled`, 28 steps of plain nodes, for RNN, and `one_node`, the
+operator of that name, for GRU and LSTM. `python -m tests.benchmarks.graphs` measures both for each
+cell; the README's design section shows what it printed.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -20,6 +19,8 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from training.networks import CLASSES, COLUMNS, ROWS, RowClassifier
+
+Form = Literal["unrolled", "one_node"]
 
 OPSET = 17
 IR_VERSION = 8  # the oldest that holds opset 17, so that older runtimes read it too
@@ -36,14 +37,18 @@ def write_onnx(network: RowClassifier, path: Path) -> None:
     onnx.save_model(model, path)
 
 
-def build(network: RowClassifier) -> onnx.ModelProto:
-    """The graph of `network`, from `rows` ("batch", 28, 28) to `logits` ("batch", 10), float32."""
+def build(network: RowClassifier, form: Form | None = None) -> onnx.ModelProto:
+    """The graph of `network`, from `rows` ("batch", 28, 28) to `logits` ("batch", 10), float32.
+
+    `form` overrides the choice that is made by cell; only RNN can be unrolled.
+    """
     graph = _Graph()
     centred = graph.node("Sub", "rows", graph.constant("mean", network.mean))
     normalised = graph.node("Div", centred, graph.constant("std", network.std))
     steps = graph.node("Transpose", normalised, perm=[1, 0, 2])  # (28 steps, batch, 28 columns)
-    form = _unrolled if isinstance(network.recurrent, nn.RNN) else _one_node_a_layer
-    last = form(graph, network.recurrent, steps)  # (batch, hidden)
+    form = form or ("unrolled" if isinstance(network.recurrent, nn.RNN) else "one_node")
+    write = {"unrolled": _unrolled, "one_node": _one_node_a_layer}[form]
+    last = write(graph, network.recurrent, steps)  # (batch, hidden)
     weight = graph.constant("head.weight", network.head.weight.T)
     graph.node("Gemm", last, weight, graph.constant("head.bias", network.head.bias), out="logits")
     return graph.model()
@@ -81,7 +86,7 @@ class _Graph:
 
 
 def _one_node_a_layer(graph: _Graph, recurrent: nn.RNNBase, steps: str) -> str:
-    """One LSTM or GRU node a layer; without an initial state given, it starts from zero."""
+    """One RNN, GRU or LSTM node a layer; without an initial state given, it starts from zero."""
     operator = type(recurrent).__name__
     # PyTorch multiplies the reset gate after the linear map, ONNX by default before it.
     attributes: dict[str, Any] = {"linear_before_reset": 1} if operator == "GRU" else {}

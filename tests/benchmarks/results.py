@@ -1,0 +1,113 @@
+"""The README's table of results: `python -m tests.benchmarks.results`, about half a minute.
+
+Accuracy, size and parity are read from the manifests of the shipped models (`tests/test_shipped.py`
+scores all of MNIST's test images again and compares). Time is measured here, through the backends
+that serve, on one CPU thread: all models and forms take turns within each round, and the table
+gives the median over the rounds with the 10th and 90th percentile.
+"""
+
+import platform
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+import models
+from models.manifest import Manifest, Role, discover, read
+from service.backends import Backend, Kind, open_backend
+
+ROUNDS = 60
+BATCHES = (1, 256)
+SECONDS = 0.02  # of each measurement within a round
+COLUMNS = (
+    "model",
+    "form",
+    "test accuracy",
+    "file",
+    "µs per image, batch 1",
+    "batch 256",
+    "largest logit difference",
+    "same decisions",
+)
+FORMS: tuple[tuple[Kind, Role], ...] = (("onnxruntime", "onnx"), ("torchscript", "torchscript"))
+
+
+@dataclass
+class Timing:
+    """One form at one batch size, and its microseconds per image in every round."""
+
+    backend: Backend
+    inputs: dict[str, np.ndarray]
+    runs: int = 1
+    samples: list[float] = field(default_factory=list)
+
+    def measure(self) -> float:
+        """Seconds of `runs` runs."""
+        start = time.perf_counter()
+        for _ in range(self.runs):
+            self.backend.run(self.inputs)
+        return time.perf_counter() - start
+
+    def calibrate(self) -> None:
+        """Warm up, and choose `runs` so that one measurement takes about `SECONDS`."""
+        self.measure()
+        once = min(self.measure() for _ in range(5))
+        self.runs = max(1, round(SECONDS / once))
+
+    def sample(self, images: int) -> None:
+        self.samples.append(self.measure() / self.runs / images * 1e6)
+
+    def __str__(self) -> str:
+        low, middle, high = np.percentile(self.samples, (10, 50, 90))
+        return f"{middle:.1f} ({low:.1f} to {high:.1f})"
+
+
+def main() -> None:
+    manifests = {folder: read(folder) for folder in discover(Path(models.__file__).parent)}
+    timings = {
+        (manifest.name, kind, batch): Timing(
+            open_backend(kind, folder, manifest, device="cpu", threads=1),
+            {"rows": np.random.default_rng(0).random((batch, 28, 28), np.float32)},
+        )
+        for folder, manifest in manifests.items()
+        for kind, _ in FORMS
+        for batch in BATCHES
+    }
+    for timing in timings.values():
+        timing.calibrate()
+    for _ in tqdm(range(ROUNDS), unit="round", leave=False):
+        for (_, _, batch), timing in timings.items():
+            timing.sample(batch)
+    print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}")
+    for manifest in manifests.values():
+        for kind, role in FORMS:
+            print(_row(manifest, kind, role, timings))
+    print(
+        f"\n{platform.machine()} CPU, one thread, Python {platform.python_version()}, "
+        f"onnxruntime {version('onnxruntime-gpu')}, torch {version('torch')}; "
+        f"median (10th to 90th percentile) of {ROUNDS} rounds"
+    )
+
+
+def _row(
+    manifest: Manifest, kind: Kind, role: Role, timings: dict[tuple[str, Kind, int], Timing]
+) -> str:
+    proven = [row for row in manifest.parity if row.backend == kind]
+    accuracy = manifest.metric("test", "accuracy")
+    cells = (
+        f"`{manifest.name}`",
+        {"onnx": "ONNX", "torchscript": "TorchScript"}[role],
+        f"{accuracy.value:.2%}",
+        f"{manifest.file(role).size / 1000:,.0f} kB",
+        *(str(timings[manifest.name, kind, batch]) for batch in BATCHES),
+        f"{max(row.max_difference for row in proven):.1e}",
+        f"{min(row.agreed for row in proven):,} of {accuracy.n:,}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()

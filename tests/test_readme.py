@@ -1,0 +1,55 @@
+"""The README says what the code does: its tables, its commands, its paths."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests import readme
+
+TEXT = readme.README.read_text(encoding="utf-8")
+ROOT = readme.README.parent
+SHELL = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
+COMMANDS = [line.removeprefix("$ ") for block in SHELL for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("name", readme.SECTIONS)
+def test_a_table_is_what_the_code_says(name: str) -> None:
+    assert readme.section(TEXT, name) == readme.SECTIONS[name](), "run python -m tests.readme"
+
+
+def test_every_make_target_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)\b", " ".join([*COMMANDS, *re.findall("`.*?`", TEXT)])))
+    assert named
+    assert named <= targets
+
+
+@pytest.mark.parametrize(
+    "module", sorted(set(re.findall(r"python -m ((?:training|tests)\.[\w.]+)", TEXT)))
+)
+def test_every_module_that_it_runs_exists(module: str) -> None:
+    assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+
+
+def test_every_file_that_it_links_or_posts_exists() -> None:
+    linked = re.findall(r"\]\(([^)#:]+)\)", TEXT) + re.findall(r"=@([\w./-]+)", TEXT)
+    assert "docs/seven.png" in linked
+    for path in linked:
+        assert (ROOT / path).is_file(), path
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python -m training")])
+def test_every_option_of_a_training_command_is_known(command: str) -> None:
+    module, *arguments = command.split("#", maxsplit=1)[0].split()[2:]
+    shown = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for argument in arguments:
+        assert argument in shown, f"{module} does not know {argument}"
