@@ -1,0 +1,50 @@
+"""What the README posts, as it stands there, to the models that are shipped."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.server import ROOT, Server, serve
+from tests.readme import README
+
+pytestmark = pytest.mark.e2e
+
+TEXT = README.read_text(encoding="utf-8")
+CURLS = re.findall(r"^\$ (curl .*)$", TEXT, re.MULTILINE)
+DIGITS = {"three": 3, "five": 5, "seven": 7}
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as `make serve` starts it, but for the port."""
+    with serve(tmp_path_factory.mktemp("shipped"), {"DEVICE": "cpu"}) as server:
+        yield server
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("command", CURLS)
+def test_curl_is_answered_with_the_right_digits(shipped: Server, command: str) -> None:
+    command = command.replace("http://localhost:3000", shipped.url)
+    done = subprocess.run(
+        ["bash", "-c", f"{command} --silent"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    answer = json.loads(done.stdout)
+    predictions = answer if isinstance(answer, list) else [answer]
+    sent = re.findall(r"=@docs/(\w+)\.png", command)
+    assert [prediction["digit"] for prediction in predictions] == [DIGITS[name] for name in sent]
+
+
+def test_the_python_example_runs(shipped: Server) -> None:
+    [example] = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    program = example.replace("http://localhost:3000", shipped.url)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    first, second = done.stdout.splitlines()
+    assert "'digit': 7" in first
+    assert second.count("'model': 'rnn'") == 2
