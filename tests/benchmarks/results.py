@@ -28,7 +28,7 @@ COLUMNS = (
     "test accuracy",
     "file",
     "µs per image, batch 1",
-    "batch 256",
+    "µs per image, batch 256",
     "largest logit difference",
     "same decisions",
 )
