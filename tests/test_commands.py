@@ -71,6 +71,16 @@ def test_an_earlier_run_is_neither_lost_nor_mixed(
     assert (tmp_path / "lstm-digits" / "checkpoint.json").read_text() != before
 
 
+def test_two_processes_never_train_in_one_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with runs.alone(tmp_path / "lstm-digits"):
+        assert train_digits(tmp_path, "--epochs", "1") == 1
+        assert export_digits(tmp_path.parent, "--runs-dir", str(tmp_path)) == 1
+    assert capsys.readouterr().err.count("another process is training in") == 2
+    assert train_digits(tmp_path, "--epochs", "1") == 0
+
+
 def test_resuming_another_recipe_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

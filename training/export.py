@@ -70,7 +70,8 @@ def export(
     name = runs.run_name(recipe, data.name)
     folder = options.runs_dir / name
     try:
-        trained = _train_if_needed(folder, recipe, data, device)
+        with runs.alone(folder):
+            trained = _train_if_needed(folder, recipe, data, device)
     except TrainingDiverged as error:
         return [str(error)]
     network = checkpoint.best_network(folder, trained)

@@ -4,19 +4,25 @@ checkpoint.json, epoch-NNNN.safetensors    the state, see `training.checkpoint`
 metrics.csv                                one row an epoch
 events.out.tfevents.*                      the same for TensorBoard
 learning_curve.png, confusion_matrix.png   drawn when the run ends
+
+Beside it, `runs/.NAME.lock` is held by the process that trains there.
 """
 
+import contextlib
 import csv
 import dataclasses
 import platform
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from training import checkpoint, plots
+from training.checkpoint import CheckpointError
 from training.data import DataSet
 from training.recipes import Recipe
 from training.trainer import Epoch, Trainer, evaluate
@@ -28,6 +34,29 @@ def run_name(recipe: Recipe, dataset: str) -> str:
     Only MNIST's is called as its recipe: a model of other data never takes a shipped one's place.
     """
     return recipe.name if dataset == "mnist" else f"{recipe.name}-{dataset}"
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep every other process out of the run in `folder`; released even by a kill.
+
+    Raises:
+        CheckpointError: another process is at work there.
+
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder.parent / f".{folder.name}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise CheckpointError(
+            f"another process is training in {folder}; wait until it ends, or name another folder "
+            "with --runs-dir"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def start(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> Trainer:

@@ -34,8 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         data = load(options.dataset, options.data_dir)
         for recipe in _recipes(options):
             folder = options.runs_dir / runs.run_name(recipe, options.dataset)
-            trainer = _trainer(folder, recipe, data, device, options)
-            runs.drive(folder, trainer)
+            with runs.alone(folder):
+                trainer = _trainer(folder, recipe, data, device, options)
+                runs.drive(folder, trainer)
             best = trainer.best_epoch
             print(
                 f"{folder.name}: best validation accuracy {best.validation_accuracy:.2%} "
