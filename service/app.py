@@ -167,7 +167,7 @@ def _quiet_libraries() -> None:
 
 
 def _predict_image(classifier: Classifier, data: bytes) -> Prediction:
-    rows = read_image(data, settings.max_pixels)
+    rows = read_image(data, settings.max_pixels).rows
     return classifier.predict(rows[np.newaxis])[0]
 
 
@@ -177,7 +177,7 @@ def _predict_images(classifier: Classifier, files: list[bytes]) -> list[Predicti
     pictures = []
     for data in files:
         try:
-            pictures.append(read_image(data, settings.max_pixels))
+            pictures.append(read_image(data, settings.max_pixels).rows)
             results.append(None)
         except ApiError as error:
             results.append(error.body())

@@ -1,0 +1,132 @@
+"""From the bytes of an image file to its pixels, upright, transparency over white paper."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from service.errors import ApiError, EmptyFileError, ImageTooLargeError, NotAnImageError, quote
+
+# JPEG includes MPO, which many phones write as .jpg: several in a row, the first is the picture.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+ENOUGH = 800  # pixels on the long side: JPEG can be decoded at 1/2, 1/4 or 1/8, but not below
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Decoded pixels.
+
+    `pixels` is (height, width) uint8 or, when the file is deeper, float32; or (height, width, 3)
+    uint8, red first. Finite, in [0, `white`].
+    """
+
+    pixels: NDArray[np.uint8] | NDArray[np.float32]
+    white: float
+
+
+def decode(data: bytes, max_pixels: int) -> Picture:
+    """The first frame of the picture in `data`, large JPEGs at a reduced size.
+
+    Args:
+        data: an encoded image in one of `FORMATS`.
+        max_pixels: refuse a picture with more, before decoding it.
+
+    Raises:
+        EmptyFileError: there are no bytes.
+        NotAnImageError: they are no such image, or a broken one.
+        ImageTooLargeError: it has more than `max_pixels` pixels.
+
+    """
+    if not data:
+        raise EmptyFileError("the file is empty (0 bytes); send the bytes of an image")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_size(image, max_pixels)
+            scale = min(1.0, ENOUGH / max(image.size))
+            enough = max(1, int(image.width * scale)), max(1, int(image.height * scale))
+            image.draft(image.mode, enough)  # does nothing unless it is a JPEG
+            image.load()
+            return _to_picture(_upright(image))
+    except ApiError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large("far too many", max_pixels) from None
+    # Broken files make Pillow's readers raise nearly anything, from SyntaxError to struct.error.
+    except Exception as error:
+        raise NotAnImageError(_describe(data, error)) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF orientation says; a broken EXIF block says nothing."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:
+        orientation = None
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_picture(image: Image.Image) -> Picture:
+    if image.mode.startswith(("I", "F")):
+        deep = np.asarray(image).astype(np.float32)
+        return Picture(deep, 65535 if image.mode.startswith("I;16") else _white(deep))
+    if image.has_transparency_data:
+        image = _over_paper(image.convert("RGBA"))
+    if image.mode in ("1", "L"):
+        return Picture(np.asarray(image.convert("L")), 255)
+    colour = np.asarray(image.convert("RGB"))
+    red, green, blue = colour[..., 0], colour[..., 1], colour[..., 2]
+    if np.array_equal(red, green) and np.array_equal(red, blue):
+        return Picture(np.ascontiguousarray(red), 255)
+    return Picture(colour, 255)
+
+
+def _over_paper(image: Image.Image) -> Image.Image:
+    """Composed over white; over black where only that shows anything, as of a white pen."""
+    for paper in ("white", "black"):
+        composed = Image.alpha_composite(Image.new("RGBA", image.size, paper), image).convert("RGB")
+        if any(np.ptp(extrema) > 0 for extrema in composed.getextrema()):
+            break
+    return composed
+
+
+def _white(values: NDArray[np.float32]) -> float:
+    """What white must be in 32-bit pixels, whose format does not say: the scale that they fit."""
+    low, high = float(values.min()), float(values.max())
+    if not (np.isfinite(low) and np.isfinite(high)) or low < 0:
+        raise NotAnImageError(
+            f"the image holds pixels from {low} to {high}, expected finite numbers from 0"
+        )
+    return next((white for white in (1.0, 255.0, 65535.0) if high <= white), high)
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise _too_large(f"{image.width} x {image.height}", max_pixels)
+
+
+def _too_large(size: str, max_pixels: int) -> ImageTooLargeError:
+    return ImageTooLargeError(
+        f"the image has {size} pixels, at most {max_pixels} are allowed; send a smaller one"
+    )
+
+
+def _describe(data: bytes, error: Exception) -> str:
+    expected = "expected a PNG, JPEG, WebP, BMP, GIF or TIFF image"
+    if isinstance(error, UnidentifiedImageError):
+        return (
+            f"the file ({len(data)} bytes, starting {quote(data[:8])}) is not an image; {expected}"
+        )
+    return f"the image ({len(data)} bytes) is truncated or broken; {expected}, whole"

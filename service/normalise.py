@@ -1,0 +1,121 @@
+"""From any picture of one digit to the rows that a model reads, made as MNIST was made."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from service import ground, ink, margins, strokes
+from service.decode import Picture
+from service.ink import Finding, Ink
+from service.strokes import SIDE
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+_WORK = 200  # pixels on the long side where the digit is looked for
+_FEW = 32  # pixels on the long side; so small a picture is enlarged first
+_CLOSE = 80  # a digit smaller than this is looked at again, as near as the picture goes
+
+cv2.setNumThreads(1)  # the service runs several pictures at once, each on its own thread
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a picture shows: `rows` float32 (28, 28) in [0, 1], light ink on dark.
+
+    `finding` is what the picture itself says before a model sees it: nothing in particular,
+    `blank` (rows are all zero), or `several_digits` (rows show the one that stands out).
+    """
+
+    rows: Floats
+    finding: Finding | None = None
+
+
+def normalise(picture: Picture) -> Reading:
+    """The digit in `picture`, as MNIST would hold it; MNIST's own pictures come back unchanged."""
+    as_is = _as_mnist(picture)
+    if as_is is not None:
+        return Reading(as_is)
+    pixels = ground.shrink(_to_bytes(picture), 1024)
+    grey = ground.to_grey(pixels)
+    view = ground.shrink(grey, _WORK)
+    window = margins.inside(view)
+    if view[window].shape != view.shape:
+        grey = _crop(grey, window, max(grey.shape) / max(view.shape))
+        view = ground.shrink(grey, _WORK)
+    dark = ground.is_dark_on_light(view)
+    if max(view.shape) <= _FEW:
+        view = _enlarge(view, dark=dark)
+    contrast = ground.contrast(view, dark=dark)
+    found = ink.find_ink(contrast)
+    if found is None:
+        return Reading(np.zeros((SIDE, SIDE), np.float32), "blank")
+    finding = found.finding
+    contrast, found = _look_closer(grey, contrast, found, dark)
+    return Reading(strokes.to_rows(contrast, found.mask, found.level), finding)
+
+
+def _enlarge(view: Bytes, *, dark: bool) -> Bytes:
+    """(h, w) with a rim of ground, four times as large and smooth, so that strokes have edges."""
+    rim = int(np.quantile(view, 0.9 if dark else 0.1))
+    size = 4 * (view.shape[1] + 2), 4 * (view.shape[0] + 2)
+    rimmed = np.pad(view, 1, constant_values=rim)
+    return np.asarray(cv2.resize(rimmed, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+
+
+def _crop(grey: Bytes, window: tuple[slice, slice], scale: float) -> Bytes:
+    """What `window`, found in a view `scale` times smaller, shows of `grey`."""
+    rows, columns = (slice(round(s.start * scale), round(s.stop * scale)) for s in window)
+    return np.ascontiguousarray(grey[rows, columns])
+
+
+def _look_closer(grey: Bytes, contrast: Bytes, found: Ink, dark: bool) -> tuple[Bytes, Ink]:
+    """The same digit in more pixels, where it is small and the picture has them."""
+    left, top, width, height = cv2.boundingRect(found.mask)
+    scale = max(grey.shape) / max(contrast.shape)
+    if scale <= 1.5 or max(width, height) > _CLOSE:
+        return contrast, found
+    margin = max(width, height) * 0.6 + 2
+    left, top = max(0, int(left - margin)), max(0, int(top - margin))
+    right, bottom = int(left + width + 2 * margin), int(top + height + 2 * margin)
+    window = np.s_[
+        round(top * scale) : round(bottom * scale), round(left * scale) : round(right * scale)
+    ]
+    crop = ground.shrink(grey[window], _WORK)
+    closer = ground.contrast(crop, dark=dark)
+    near = cv2.dilate(found.mask, np.ones((3, 3), np.uint8))[top:bottom, left:right]
+    near = cv2.resize(near, (crop.shape[1], crop.shape[0]), interpolation=cv2.INTER_LINEAR)
+    again = ink.trace(closer, np.asarray(near, dtype=np.uint8))
+    return (contrast, found) if again is None else (closer, again)
+
+
+def _as_mnist(picture: Picture) -> Floats | None:
+    """The picture itself where it is one of MNIST's kind.
+
+    That is 28 x 28, light on dark, the ink's box 20 on its long side, its mass in the middle.
+    """
+    pixels = picture.pixels
+    if pixels.shape[:2] != (SIDE, SIDE):
+        return None
+    if pixels.ndim == 3:
+        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    rows: Floats = pixels.astype(np.float32) / np.float32(picture.white)
+    _, _, width, height = cv2.boundingRect((rows > 0.1 * rows.max()).astype(np.uint8))
+    total = float(rows.sum())
+    if not strokes.BOX - 2 <= max(width, height) <= strokes.BOX or not total > 0:
+        return None
+    centre = np.arange(SIDE, dtype=np.float32)
+    y, x = float(rows.sum(axis=1) @ centre) / total, float(rows.sum(axis=0) @ centre) / total
+    return rows if max(abs(y - 14), abs(x - 14)) < 0.75 else None
+
+
+def _to_bytes(picture: Picture) -> Bytes:
+    """8 bits are enough to find ink; of deeper pictures, those that their own range fills."""
+    pixels = picture.pixels
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, dtype=np.uint8)
+    low, high = float(pixels.min()), float(pixels.max())
+    scaled = (pixels - low) * (255 / max(high - low, 1e-3 * picture.white))
+    return np.asarray(scaled, dtype=np.uint8)

@@ -1,0 +1,103 @@
+"""How many drawn pictures are read right, by kind of damage, beside the way of the tutorials.
+
+python -m tests.benchmarks.damage                       # MNIST's test digits (MNIST_ROOT or data/)
+python -m tests.benchmarks.damage --dataset digits      # scikit-learn's, 8 x 8
+python -m tests.benchmarks.damage --sheet pairs.png     # a dozen hard cases, before and after
+"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.benchmarks.ways import digits, open_classifier, ours, tutorials
+from tests.pictures import KINDS, draw
+
+Bytes = NDArray[np.uint8]
+
+HARD = (
+    "strong_shadow", "squared", "ruled", "faint_pencil", "chalkboard", "table",
+    "thick_frame", "tiny", "coloured_pen", "broken", "texture", "mixed",
+)  # fmt: skip
+TILE = 168  # pixels; six times 28
+
+
+def main() -> None:
+    """Print one line per kind of damage."""
+    arguments = _parse()
+    images, labels = load(arguments.dataset, arguments.count)
+    if arguments.sheet:
+        cv2.imwrite(str(arguments.sheet), sheet(images))
+    classifier = open_classifier(arguments.models_dir, arguments.model)
+    print(f"{'damage':<16}{'ours':>9}{'tutorials':>11}   of {len(labels)} {arguments.dataset}")
+    means = []
+    for kind in arguments.kinds or KINDS:
+        pictures = [draw(kind, image, seed) for seed, image in enumerate(images)]
+        shares = [
+            float((digits(classifier, [way(data) for data in pictures]) == labels).mean())
+            for way in (ours, tutorials)
+        ]
+        means.append(shares)
+        print(_line(kind, shares), flush=True)
+    print(_line("mean", np.mean(means, axis=0).tolist()))
+
+
+def load(dataset: str, count: int) -> tuple[Bytes, NDArray[np.int64]]:
+    """The first `count` test digits, (n, 28, 28) or (n, 8, 8), and their labels (n,)."""
+    if dataset == "digits":
+        from sklearn.datasets import load_digits
+
+        found = load_digits()
+        images, labels = found.images[-count:] * 15, found.target[-count:]
+        return images.astype(np.uint8), labels.astype(np.int64)
+    from training import mnist
+
+    test = mnist.load(mnist.default_root()).test
+    return test.images[:count].numpy(), test.labels[:count].numpy()
+
+
+def sheet(images: Bytes) -> Bytes:
+    """A dozen hard pictures, each beside the 28 x 28 that a model reads of it."""
+    tiles = []
+    for index, kind in enumerate(HARD):
+        data = draw(kind, images[index % len(images)], index)
+        before = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
+        grey = np.asarray(255 * ours(data), dtype=np.uint8)
+        after = cv2.resize(grey, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
+        pair = np.hstack([_fitted(before), cv2.cvtColor(after, cv2.COLOR_GRAY2BGR)])
+        tiles.append(np.pad(pair, ((4, 4), (4, 4), (0, 0)), constant_values=255))
+    lines = [np.hstack(tiles[at : at + 3]) for at in range(0, len(tiles), 3)]
+    return np.asarray(np.vstack(lines), dtype=np.uint8)
+
+
+def _fitted(picture: NDArray[np.generic]) -> Bytes:
+    """(TILE, TILE, 3), the picture in the middle of grey."""
+    scale = TILE / max(picture.shape[:2])
+    small = cv2.resize(np.asarray(picture, np.uint8), None, fx=scale, fy=scale,
+                       interpolation=cv2.INTER_AREA)  # fmt: skip
+    height, width = small.shape[:2]
+    tile = np.full((TILE, TILE, 3), 128, np.uint8)
+    top, left = (TILE - height) // 2, (TILE - width) // 2
+    tile[top : top + height, left : left + width] = small
+    return tile
+
+
+def _line(name: str, shares: list[float]) -> str:
+    return f"{name:<16}{100 * shares[0]:>7.1f} %{100 * shares[1]:>9.1f} %"
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Accuracy by kind of damage.")
+    parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], help="default: all")
+    parser.add_argument("--dataset", choices=("mnist", "digits"), default="mnist")
+    parser.add_argument("--count", type=int, default=200, help="digits per kind (default: 200)")
+    parser.add_argument("--sheet", type=Path, help="write pairs of before and after to this PNG")
+    parser.add_argument("--model", default="lstm", help="a published model (default: lstm)")
+    parser.add_argument("--models-dir", type=Path, default=Path("models"), help="where it is")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""How many real uploads are read right, by source, beside the way of the tutorials.
+
+python -m tests.benchmarks.uploads FOLDER      # FOLDER/digits/SOURCE/LABEL_ANY.*
+                                               # FOLDER/nondigits/SOURCE/*
+"""
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from service.classifier import Classifier
+from service.errors import ApiError
+from service.preprocess import Reading, read_image
+from tests.benchmarks.ways import MAX_PIXELS, Floats, Way, digits, open_classifier, tutorials
+
+HEADER = f"{'source':<28}{'n':>6}{'ours':>9}{'tutorials':>11}{'found':>8}{'ms':>8}{'ms p95':>8}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One source: shares right (NaN where there is no right), and milliseconds per picture.
+
+    `found` is the share of pictures in which the picture itself speaks against one digit.
+    """
+
+    count: int
+    ours: float
+    tutorials: float
+    found: float
+    median: float
+    slow: float
+
+    def line(self, name: str) -> str:
+        return (
+            f"{name:<28}{self.count:>6}{_share(self.ours):>9}{_share(self.tutorials):>11}"
+            f"{_share(self.found):>8}{self.median:>8.1f}{self.slow:>8.1f}"
+        )
+
+
+def main() -> None:
+    """Print one line per source."""
+    arguments = _parse()
+    classifier = open_classifier(arguments.models_dir, arguments.model)
+    print(HEADER)
+    for kind in ("digits", "nondigits"):
+        for source in sorted((arguments.folder / kind).glob("*/")):
+            if files := sorted(path for path in source.iterdir() if path.is_file()):
+                outcome = judge(classifier, files, labelled=kind == "digits")
+                print(outcome.line(f"{kind}/{source.name}"), flush=True)
+
+
+def judge(classifier: Classifier, files: list[Path], *, labelled: bool) -> Outcome:
+    """Read `files` both ways; with `labelled`, their names start with the digit."""
+    readings, times = zip(*(_timed(path.read_bytes()) for path in files), strict=True)
+    found = [reading is None or reading.finding is not None for reading in readings]
+    right = theirs = float("nan")
+    if labelled:
+        labels = np.array([int(path.name[0]) for path in files])
+        blank = np.zeros((28, 28), np.float32)
+        rows = [blank if reading is None else reading.rows for reading in readings]
+        right = float((digits(classifier, rows) == labels).mean())
+        baseline = [_or_blank(tutorials, path.read_bytes()) for path in files]
+        theirs = float((digits(classifier, baseline) == labels).mean())
+    median, slow = np.percentile(times, (50, 95)).tolist()
+    return Outcome(len(files), right, theirs, float(np.mean(found)), median, slow)
+
+
+def _timed(data: bytes) -> tuple[Reading | None, float]:
+    """The reading, None where the file is refused, and the milliseconds that it took."""
+    start = time.perf_counter()
+    try:
+        reading = read_image(data, MAX_PIXELS)
+    except ApiError:
+        reading = None
+    return reading, 1000 * (time.perf_counter() - start)
+
+
+def _or_blank(way: Way, data: bytes) -> Floats:
+    try:
+        return way(data)
+    except OSError:
+        return np.zeros((28, 28), np.float32)
+
+
+def _share(value: float) -> str:
+    return "-" if np.isnan(value) else f"{100 * value:.1f} %"
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="How many real uploads are read right.")
+    parser.add_argument("folder", type=Path, help="holds digits/SOURCE and nondigits/SOURCE")
+    parser.add_argument("--model", default="lstm", help="a published model (default: lstm)")
+    parser.add_argument("--models-dir", type=Path, default=Path("models"), help="where it is")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
