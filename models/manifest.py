@@ -13,8 +13,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self
+
+from models.strict import StrictError, build, show
 
 SCHEMA_VERSION = 1
 FILENAME = "manifest.json"
@@ -102,6 +103,26 @@ class Parity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """How a classifier's logits become a confidence that can be trusted, and when it is too low.
+
+    The confidence is the largest probability of softmax(logits / `temperature`); below `threshold`
+    a picture is not accepted. All was fitted on `n` validation digits, of which the fraction
+    `rejected` falls below the threshold. `calibration_error` is their expected calibration error
+    in equal `bins` of confidence, `uncalibrated_error` the same at temperature 1 (Guo, Pleiss, Sun
+    and Weinberger 2017, arXiv:1706.04599).
+    """
+
+    temperature: float
+    threshold: float
+    rejected: float
+    calibration_error: float
+    uncalibrated_error: float
+    bins: int
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything that a service must know to serve a published model, and where it comes from."""
 
@@ -116,6 +137,7 @@ class Manifest:
     parity: tuple[Parity, ...]
     provenance: Json
     states: tuple[State, ...] = ()
+    calibration: Calibration | None = None
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def file(self, role: Role) -> File:
@@ -174,14 +196,17 @@ def read(folder: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise ManifestError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(document, dict):
-        raise ManifestError(f"{path}: expected a JSON object, found {_show(document)}")
+        raise ManifestError(f"{path}: expected a JSON object, found {show(document)}")
     version = document.get("schema_version")
     if version != SCHEMA_VERSION or isinstance(version, bool):
         raise ManifestError(
-            f"{path}: schema_version is {_show(version)}, this RowReader reads {SCHEMA_VERSION}; "
+            f"{path}: schema_version is {show(version)}, this RowReader reads {SCHEMA_VERSION}; "
             "publish the model again with the same version that serves it"
         )
-    manifest: Manifest = _build(Manifest, document, str(path))
+    try:
+        manifest: Manifest = build(Manifest, document, str(path))
+    except StrictError as error:
+        raise ManifestError(str(error)) from None
     _validate(manifest, folder, path)
     return manifest
 
@@ -212,15 +237,17 @@ _REMEDY = "restore the folder from version control, or publish it with `python -
 def discover(root: Path) -> list[Path]:
     """The folders of published models below `root`, by name; anything hidden is not published.
 
+    A folder that holds a model's file without a manifest counts: it is a broken one, for `read` to
+    refuse by name.
+
     Raises:
         ManifestError: `root` is not a folder.
 
     """
     if not root.is_dir():
         raise ManifestError(f"{root} is not a folder of published models")
-    return sorted(
-        path.parent for path in root.glob(f"*/{FILENAME}") if not path.parent.name.startswith(".")
-    )
+    found = {path.parent for name in (FILENAME, "model.*") for path in root.glob(f"*/{name}")}
+    return sorted(folder for folder in found if not folder.name.startswith("."))
 
 
 def _validate(manifest: Manifest, folder: Path, path: Path) -> None:
@@ -247,69 +274,13 @@ def _validate(manifest: Manifest, folder: Path, path: Path) -> None:
             raise ManifestError(
                 f"{path}: files.path is {entry.path!r}, expected a plain file name in this folder"
             )
+    if manifest.calibration and not manifest.calibration.temperature > 0:
+        raise ManifestError(
+            f"{path}: calibration.temperature is {manifest.calibration.temperature}, expected a "
+            "positive number"
+        )
     for state in manifest.states:
         if state.input not in {tensor.name for tensor in manifest.inputs}:
             raise ManifestError(f"{path}: states names {state.input!r}, which is no input")
         if state.output not in {tensor.name for tensor in manifest.outputs}:
             raise ManifestError(f"{path}: states names {state.output!r}, which is no output")
-
-
-def _build(kind: Any, value: Any, where: str) -> Any:
-    """`value`, as JSON gave it, as an instance of the type `kind`; strict, nothing is coerced."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return _build_dataclass(kind, value, where)
-    if origin in (UnionType, Union):
-        if value is None and NoneType in arguments:
-            return None
-        for option in arguments:
-            if option is not NoneType and _fits(option, value):
-                return _build(option, value, where)
-    elif origin is Literal:
-        if value in arguments and not isinstance(value, bool):
-            return value
-    elif origin is tuple:
-        if isinstance(value, list):
-            kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
-            if len(kinds) == len(value):
-                pairs = zip(kinds, value, strict=True)
-                return tuple(_build(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(pairs))
-    elif _fits(kind, value):
-        return value
-    raise ManifestError(f"{where}: expected {_describe(kind)}, found {_show(value)}")
-
-
-def _build_dataclass(kind: type, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise ManifestError(f"{where}: expected an object, found {_show(value)}")
-    hints = get_type_hints(kind)
-    required = {
-        f.name
-        for f in dataclasses.fields(kind)
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    }
-    if missing := sorted(required - value.keys()):
-        raise ManifestError(f"{where}: missing {', '.join(missing)}")
-    if unknown := sorted(value.keys() - hints.keys()):
-        raise ManifestError(f"{where}: unknown {', '.join(unknown)}")
-    return kind(**{key: _build(hints[key], item, f"{where}: {key}") for key, item in value.items()})
-
-
-def _fits(kind: Any, value: Any) -> bool:
-    """Whether a plain JSON value is of `kind`; true is no number, and an int may stand for 1.0."""
-    if get_origin(kind) is tuple:
-        return isinstance(value, list)
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if get_origin(kind) is not None:
-        return isinstance(value, dict)
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def _describe(kind: Any) -> str:
-    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
-
-
-def _show(value: Any) -> str:
-    text = json.dumps(value, default=repr)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -3,14 +3,14 @@
 bentoml serve        # from the root of the repository; then http://127.0.0.1:3000
 """
 
+import asyncio
 import functools
 import logging
 import warnings
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple
 
-import anyio
-import anyio.to_thread
 import bentoml
 import numpy as np
 import pydantic_core
@@ -22,11 +22,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service import openapi, registry
-from service.classifier import Classifier, Prediction
+from service.classifier import Classifier, Prediction, PreviewedPrediction
 from service.errors import ApiError, ErrorBody, ErrorResponse, NotReadyError
-from service.forms import read_form
+from service.forms import Form, read_form
 from service.middleware import App, BodyGuard, OneErrorBody
-from service.preprocess import read_image
+from service.preprocess import Reading, read_image
+from service.preview import encode
 from service.registry import LoadError, Registry
 from service.schemas import (
     ImageInput,
@@ -42,6 +43,7 @@ from service.settings import Settings, SettingsError
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 Endpoint = Callable[[Any, Request], Awaitable[Response]]
+Result = Prediction | ApiError
 
 _log = logging.getLogger("rowreader")
 
@@ -61,6 +63,10 @@ async def _docs(_: Request) -> Response:
     return JSONResponse(openapi.document(settings))
 
 
+async def _index(_: Request) -> Response:
+    return JSONResponse({"name": "rowreader", "routes": openapi.routes(settings)})
+
+
 class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
     """A BentoML service within our limits, whose every failure has the one error body."""
 
@@ -68,12 +74,12 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
         super().__attrs_post_init__()
         self.add_asgi_middleware(BodyGuard, max_bytes=settings.max_body_bytes)
         # Mounted applications come before BentoML's own route of this path.
-        self.mount_asgi_app(Starlette(routes=[Route("/docs.json", _docs)]))
+        # BentoML's own page at / makes a visitor's browser load scripts from elsewhere.
+        self.mount_asgi_app(Starlette(routes=[Route("/docs.json", _docs), Route("/", _index)]))
 
     def to_asgi(self, is_main: bool = True) -> App:
         """The whole application; BentoML's timeout is outside of what is added as middleware."""
-        routes = [method.route for method in self.apis.values()]
-        return OneErrorBody(super().to_asgi(is_main), [*routes, "/docs.json"])
+        return OneErrorBody(super().to_asgi(is_main), openapi.routes(settings))
 
 
 def _answer_errors(endpoint: Endpoint) -> Endpoint:
@@ -105,7 +111,9 @@ class RowReader:
 
     def __init__(self) -> None:
         _quiet_libraries()
-        self._threads = anyio.CapacityLimiter(settings.threads)
+        # Not anyio's limiter: it would let go of a thread whose request was given up, while the
+        # thread works on, and so let any number of them run.
+        self._threads = ThreadPoolExecutor(settings.threads, "rowreader")
         self._registry: Registry | None = None
         self._problem = ""
         try:
@@ -129,7 +137,10 @@ class RowReader:
         models = self._models()
         form = await read_form(request, "image", max_files=1)
         classifier = models.classifier(form.model)
-        return _respond(await self._run(_predict_image, classifier, form.files[0]))
+        [result] = await self._read_digits(classifier, form)
+        if isinstance(result, ApiError):
+            raise result
+        return _respond(result)
 
     @bentoml.api(input_spec=ImagesInput, output_spec=ResultsOutput)  # type: ignore[untyped-decorator]
     @_answer_errors
@@ -138,7 +149,8 @@ class RowReader:
         models = self._models()
         form = await read_form(request, "images", max_files=settings.max_batch)
         classifier = models.classifier(form.model)
-        return _respond(await self._run(_predict_images, classifier, form.files))
+        results = await self._read_digits(classifier, form)
+        return _respond([r.body() if isinstance(r, ApiError) else r for r in results])
 
     @bentoml.api(input_spec=SequencesInput, output_spec=PredictionsOutput)  # type: ignore[untyped-decorator]
     @_answer_errors
@@ -154,9 +166,16 @@ class RowReader:
             raise NotReadyError(self._problem)
         return self._registry
 
+    async def _read_digits(self, classifier: Classifier, form: Form) -> list[Result]:
+        """One result per file, in order; a bad file is an error in its own place."""
+        # A step for each image: a request that is given up ends after the one it is at.
+        *others, last = form.files
+        readings = [await self._run(_read, data) for data in others]
+        return await self._run(_read_last, classifier, form.preview, readings, last)
+
     async def _run(self, work: Callable[[*Args], T], *args: *Args) -> T:
         """Work off the event loop, so that probes and other requests go on."""
-        return await anyio.to_thread.run_sync(work, *args, limiter=self._threads)
+        return await asyncio.wrap_future(self._threads.submit(work, *args))
 
 
 def _quiet_libraries() -> None:
@@ -166,23 +185,32 @@ def _quiet_libraries() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _predict_image(classifier: Classifier, data: bytes) -> Prediction:
-    rows = read_image(data, settings.max_pixels).rows
-    return classifier.predict(rows[np.newaxis])[0]
+def _read_last(
+    classifier: Classifier, preview: bool, readings: list[Reading | ApiError], data: bytes
+) -> list[Result]:
+    """Read the last image too, then classify them all at once."""
+    readings = [*readings, _read(data)]
+    good = [reading for reading in readings if isinstance(reading, Reading)]
+    predictions = iter(_classify(classifier, good, preview) if good else ())
+    return [r if isinstance(r, ApiError) else next(predictions) for r in readings]
 
 
-def _predict_images(classifier: Classifier, files: list[bytes]) -> list[Prediction | ErrorBody]:
-    """One result per file, in order; a bad file is an error in its own place."""
-    results: list[Prediction | ErrorBody | None] = []
-    pictures = []
-    for data in files:
-        try:
-            pictures.append(read_image(data, settings.max_pixels).rows)
-            results.append(None)
-        except ApiError as error:
-            results.append(error.body())
-    predictions = iter(classifier.predict(np.stack(pictures)) if pictures else ())
-    return [next(predictions) if result is None else result for result in results]
+def _classify(classifier: Classifier, readings: list[Reading], preview: bool) -> list[Prediction]:
+    rows = np.stack([reading.rows for reading in readings])  # (n, 28, 28)
+    predictions = classifier.predict(rows, [reading.finding for reading in readings])
+    if not preview:
+        return predictions
+    return [
+        PreviewedPrediction(**vars(prediction), preview=encode(picture))
+        for prediction, picture in zip(predictions, rows, strict=True)
+    ]
+
+
+def _read(data: bytes) -> Reading | ApiError:
+    try:
+        return read_image(data, settings.max_pixels)
+    except ApiError as error:
+        return error
 
 
 def _predict_sequences(models: Registry, body: bytes) -> list[Prediction]:

@@ -125,7 +125,7 @@ def _class(kind: Kind) -> Callable[..., Backend]:
         extra = "" if kind == "onnxruntime" else "[torchscript]"
         raise BackendError(
             f"backend {kind} needs {error.name}, which is not installed: `pip install "
-            f"'rowreader{extra}'`, or choose the other backend"
+            f"'.{extra}'`, or choose the other backend"
         ) from error
     return TorchScriptBackend
 
@@ -143,7 +143,7 @@ def _open_on_cuda(make: Callable[..., Backend], manifest: Manifest) -> Backend:
     if "cuda" not in backend.provider.lower():
         raise cuda.CudaError(
             f"{backend.name} took {backend.provider} instead: the CUDA libraries that it needs are "
-            "missing or do not fit (`pip install 'rowreader[cuda]'` brings them)"
+            "missing or do not fit (`pip install '.[cuda]'` brings them)"
         )
     try:
         probe(backend, manifest, batch=2)

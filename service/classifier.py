@@ -1,5 +1,8 @@
 """A published classifier: rows in, predictions out."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
@@ -7,7 +10,10 @@ from pydantic import BaseModel, Field
 from models.manifest import Manifest
 from service.backends import Backend
 from service.errors import WrongTaskError
+from service.ink import Finding
 from service.preprocess import SIDE
+
+Reason = Literal["blank", "several_digits", "not_a_digit", "low_confidence"]
 
 
 class Prediction(BaseModel):
@@ -18,8 +24,20 @@ class Prediction(BaseModel):
     probabilities: list[float] = Field(
         min_length=10, max_length=10, description="The probability of each digit, 0 to 9."
     )
+    accepted: bool = Field(description="Whether it is one digit, read with enough confidence.")
+    reason: Reason | None = Field(
+        description="Why it is not accepted: blank, there is no ink; several_digits, the picture "
+        "holds more than one; not_a_digit, no digit and no two together are probable enough; "
+        "low_confidence, the model hesitates between two."
+    )
     model: str = Field(description="The model that answered.")
     provider: str = Field(description="What really ran it, for example CPUExecutionProvider.")
+
+
+class PreviewedPrediction(Prediction):
+    """A prediction, and the picture that the model saw."""
+
+    preview: str = Field(description="What the model saw: 28 x 28, a greyscale PNG in base64.")
 
 
 class Classifier:
@@ -37,22 +55,50 @@ class Classifier:
         self._name, self._backend = manifest.name, backend
         self._input, self._output = manifest.inputs[0].name, manifest.outputs[0].name
         self._digits = [int(label) for label in manifest.labels]
+        calibration = manifest.calibration
+        self._temperature = calibration.temperature if calibration else 1.0
+        self._threshold = calibration.threshold if calibration else 0.0
 
-    def predict(self, rows: NDArray[np.float32]) -> list[Prediction]:
-        """One prediction per picture; `rows` is (n, 28, 28) in [0, 1], light ink on dark."""
+    def predict(
+        self, rows: NDArray[np.float32], findings: Sequence[Finding | None] = ()
+    ) -> list[Prediction]:
+        """One prediction per picture.
+
+        Args:
+            rows: (n, 28, 28) in [0, 1], light ink on dark.
+            findings: what each picture itself says against being one digit, if they are known.
+
+        """
         logits = self._backend.run({self._input: rows})[self._output]  # (n, 10)
-        probabilities = _softmax(logits)
-        provider = self._backend.provider
+        probabilities = _softmax(logits / self._temperature)
+        known = findings or [None if picture.any() else "blank" for picture in rows]
         return [
-            Prediction(
-                digit=self._digits[best],
-                confidence=row[best],
-                probabilities=row,
-                model=self._name,
-                provider=provider,
+            self._prediction(best, row, finding)
+            for best, row, finding in zip(
+                logits.argmax(axis=1), probabilities.tolist(), known, strict=True
             )
-            for best, row in zip(logits.argmax(axis=1), probabilities.tolist(), strict=True)
         ]
+
+    def _prediction(
+        self, best: int, probabilities: list[float], finding: Finding | None
+    ) -> Prediction:
+        reason = finding or self._doubt(probabilities)
+        return Prediction(
+            digit=self._digits[best],
+            confidence=probabilities[best],
+            probabilities=probabilities,
+            accepted=reason is None,
+            reason=reason,
+            model=self._name,
+            provider=self._backend.provider,
+        )
+
+    def _doubt(self, probabilities: list[float]) -> Reason | None:
+        """Why the model is not sure enough, if it is not."""
+        second, first = sorted(probabilities)[-2:]
+        if first >= self._threshold:
+            return None
+        return "not_a_digit" if first + second < self._threshold else "low_confidence"
 
 
 def _unfit(manifest: Manifest) -> str | None:

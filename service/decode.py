@@ -13,6 +13,8 @@ from service.errors import ApiError, EmptyFileError, ImageTooLargeError, NotAnIm
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 ENOUGH = 800  # pixels on the long side: JPEG can be decoded at 1/2, 1/4 or 1/8, but not below
 
+_MAX_SIDE = 65_535  # pixels, as in JPEG; decoding costs something for each row, however short
+
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -113,6 +115,11 @@ def _white(values: NDArray[np.float32]) -> float:
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:
+    if max(image.size) > _MAX_SIDE:
+        raise ImageTooLargeError(
+            f"the image is {image.width} x {image.height}, at most {_MAX_SIDE} pixels are allowed "
+            "on a side; send a smaller one"
+        )
     if image.width * image.height > max_pixels:
         raise _too_large(f"{image.width} x {image.height}", max_pixels)
 

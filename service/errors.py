@@ -43,7 +43,7 @@ class ApiError(Exception):
 
 
 class MalformedRequestError(ApiError, code="malformed_request", status=400):
-    """The request cannot be read: broken multipart, broken HTTP."""
+    """The request cannot be read, for example because its multipart form is broken."""
 
 
 class InvalidJsonError(ApiError, code="invalid_json", status=400):
@@ -111,7 +111,7 @@ class EmptyBatchError(InvalidInputError, code="empty_batch", status=422):
 
 
 class WrongTypeError(InvalidInputError, code="wrong_type", status=422):
-    """A value has another JSON type than the route reads."""
+    """A value has another type than the route reads."""
 
 
 class WrongShapeError(InvalidInputError, code="wrong_shape", status=422):

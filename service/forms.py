@@ -1,10 +1,13 @@
-"""Read an upload: the files and the model's name in a multipart form, and nothing else."""
+"""Read an upload: the files in a multipart form, the options beside them, and nothing else.
+
+An option is a text field of the form or, as suits some clients better, of the query string.
+"""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 import msgspec
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, QueryParams, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -16,11 +19,14 @@ from service.errors import (
     NotAFileError,
     UnexpectedFieldError,
     UnsupportedMediaTypeError,
+    WrongTypeError,
     quote,
 )
 
 MEDIA_TYPE = "multipart/form-data"
 MODEL = "model"
+PREVIEW = "preview"
+OPTIONS = (MODEL, PREVIEW)
 
 _MAX_FIELDS = 16
 _MAX_FIELD_BYTES = 4096
@@ -28,14 +34,15 @@ _MAX_FIELD_BYTES = 4096
 
 @dataclass(frozen=True)
 class Form:
-    """What was uploaded: the bytes of each file, in order, and the model asked for, if any."""
+    """The bytes of each file, in order, the model asked for, if any, and whether to preview."""
 
     files: list[bytes]
     model: str | None
+    preview: bool = False
 
 
 async def read_form(request: Request, field: str, max_files: int) -> Form:
-    """Read the files in `field`, and `model`.
+    """Read the files in `field`, and the options `model` and `preview`.
 
     Raises:
         UnsupportedMediaTypeError: the body is not a multipart form.
@@ -44,13 +51,16 @@ async def read_form(request: Request, field: str, max_files: int) -> Form:
         NotAFileError: `field` holds a text; a URL is never fetched.
         UnexpectedFieldError: there is another field, or one too many.
         BatchTooLargeError: there are more than `max_files` files.
+        WrongTypeError: `preview` is neither true nor false.
 
     """
     form = await _parse(request, max_files)
     try:
         _check_fields(form, field, max_files)
         uploads = [upload for upload in form.getlist(field) if isinstance(upload, UploadFile)]
-        return Form([await upload.read() for upload in uploads], _model(form))
+        files = [await upload.read() for upload in uploads]
+        model = _option(form, request.query_params, MODEL)
+        return Form(files, model, _flag(_option(form, request.query_params, PREVIEW)))
     finally:
         await form.close()
 
@@ -110,9 +120,10 @@ def _translate(message: str, max_files: int) -> ApiError:
 
 
 def _check_fields(form: FormData, field: str, max_files: int) -> None:
-    if unexpected := sorted(set(form) - {field, MODEL}):
+    if unexpected := sorted(set(form) - {field, *OPTIONS}):
         raise UnexpectedFieldError(
-            f"the form holds {quote(unexpected[0])}, expected {field!r} and, if wanted, {MODEL!r}"
+            f"the form holds {quote(unexpected[0])}, expected {field!r} and, if wanted, "
+            + " and ".join(map(repr, OPTIONS))
         )
     values = form.getlist(field)
     if not values:
@@ -127,18 +138,26 @@ def _check_fields(form: FormData, field: str, max_files: int) -> None:
         raise _too_many(f"{len(values)}", max_files)
 
 
-def _model(form: FormData) -> str | None:
-    """The model asked for, as bare text (curl) or as JSON (BentoML's client); empty means none."""
-    values = form.getlist(MODEL)
+def _option(form: FormData, query: QueryParams, name: str) -> str | None:
+    """One option, as bare text (curl) or as JSON (BentoML's client); empty means none."""
+    values = [*form.getlist(name), *query.getlist(name)]
     if len(values) > 1 or any(isinstance(value, UploadFile) for value in values):
-        raise UnexpectedFieldError(f"{MODEL!r} must be one text; name one model, or none")
+        raise UnexpectedFieldError(f"{name!r} must be one text; give it once, or not at all")
     text = str(values[0]).strip() if values else ""
     if text.startswith('"') or text == "null":
         try:
             return msgspec.json.decode(text, type=str | None)
         except ValueError:
-            return text  # no model is called that, which is a better error than broken JSON
+            return text  # nothing is called that, which is a better error than broken JSON
     return text or None
+
+
+def _flag(text: str | None) -> bool:
+    known = {None: False, "false": False, "0": False, "true": True, "1": True}
+    value = known.get(text.lower() if text else None)
+    if value is None:
+        raise WrongTypeError(f"{PREVIEW!r} is {quote(text)}, expected true or false")
+    return value
 
 
 def _too_many(found: str, max_files: int) -> ApiError:

@@ -99,7 +99,12 @@ class OneErrorBody:
     """Give every failure the one error body, whoever answered it: Starlette, BentoML, or we."""
 
     def __init__(self, app: App, routes: Iterable[str]) -> None:
-        self.app, self.routes = app, ", ".join(sorted(routes))
+        """Let pass what asks for one of `routes`.
+
+        Another path goes no further: BentoML would keep metrics of each for ever, and write it into
+        its log as it came, line breaks included.
+        """
+        self.app, self.routes = app, frozenset(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on to the app, and a failure on in our form."""
@@ -108,6 +113,7 @@ class OneErrorBody:
             return
         outgoing = _Outgoing(send)
         try:
+            self._check_route(scope)
             _check_content_type(scope)
             await self.app(scope, receive, outgoing.send)
         except ApiError as error:
@@ -137,7 +143,7 @@ class OneErrorBody:
         asked = f"{scope['method']} {quote(scope['path'])}"
         match status:
             case 404:
-                return NotFoundError(f"{asked}: there is no such route; try {self.routes}")
+                return self._not_found(scope)
             case 405:
                 return MethodNotAllowedError(
                     f"{asked}: the route does not take {scope['method']}; see /docs.json"
@@ -158,6 +164,15 @@ class OneErrorBody:
                 return MalformedRequestError(f"{asked}: the request cannot be read")
             case _:
                 return self._internal(scope)
+
+    def _check_route(self, scope: Scope) -> None:
+        if scope["path"] not in self.routes:
+            raise self._not_found(scope)
+
+    def _not_found(self, scope: Scope) -> NotFoundError:
+        asked = f"{scope['method']} {quote(scope['path'])}"
+        known = ", ".join(sorted(self.routes))
+        return NotFoundError(f"{asked}: there is no such route; try {known}")
 
     def _internal(self, scope: Scope) -> InternalError:
         asked = f"{scope['method']} {quote(scope['path'])}"

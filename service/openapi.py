@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from service import forms, sequences
-from service.classifier import Prediction
+from service.classifier import Prediction, PreviewedPrediction
 from service.errors import (
     ApiError,
     BatchTooLargeError,
@@ -54,7 +54,7 @@ _ANYWHERE: Errors = (
     InternalError,
 )
 _IMAGE: Errors = (EmptyFileError, NotAnImageError, ImageTooLargeError)
-_FORM: Errors = (MalformedRequestError, NotAFileError)
+_FORM: Errors = (MalformedRequestError, NotAFileError, WrongTypeError)
 _SEQUENCES: Errors = (
     InvalidJsonError,
     BatchTooLargeError,
@@ -65,6 +65,12 @@ _SEQUENCES: Errors = (
     OutOfRangeError,
 )
 
+_NAMED = ("title", "description", "required")
+# An option of a form, see `service.forms`.
+_PREVIEW: Json = {
+    "type": "boolean",
+    "description": "true: send back, as `preview`, the 28 x 28 picture that the model saw.",
+}
 _PREDICTION: Json = {"$ref": "#/components/schemas/Prediction"}
 _ERROR: Json = {"$ref": "#/components/schemas/Error"}
 
@@ -82,10 +88,13 @@ def document(settings: Settings) -> Json:
         "servers": [{"url": "/"}],
         "tags": [{"name": "predictions"}, {"name": "operations"}],
         "paths": {**_predictions(settings), **_operations()},
-        "components": {
-            "schemas": {"Prediction": Prediction.model_json_schema(), "Error": _error()}
-        },
+        "components": {"schemas": {"Prediction": _prediction(), "Error": _error()}},
     }
+
+
+def routes(settings: Settings) -> list[str]:
+    """The paths that are answered."""
+    return ["/", *_predictions(settings), *_operations()]
 
 
 def _predictions(settings: Settings) -> Json:
@@ -100,7 +109,7 @@ def _predictions(settings: Settings) -> Json:
         "/predict": _route(
             "predict",
             "Read the digit in one image.",
-            _body(settings, forms.MEDIA_TYPE, "image", file),
+            _body(settings, forms.MEDIA_TYPE, {"image": file, forms.PREVIEW: _PREVIEW}),
             _PREDICTION,
             (*_ANYWHERE, *_FORM, *_IMAGE),
         ),
@@ -108,7 +117,7 @@ def _predictions(settings: Settings) -> Json:
             "predict_batch",
             "Read the digit in each of several images. The results come in the order of the images;"
             " an image that cannot be read is an error in its own place, and the status still 200.",
-            _body(settings, forms.MEDIA_TYPE, "images", images),
+            _body(settings, forms.MEDIA_TYPE, {"images": images, forms.PREVIEW: _PREVIEW}),
             {"type": "array", "items": result},
             (*_ANYWHERE, *_FORM, BatchTooLargeError),
         ),
@@ -118,8 +127,7 @@ def _predictions(settings: Settings) -> Json:
             _body(
                 settings,
                 sequences.MEDIA_TYPE,
-                "sequences",
-                {"type": "array", "items": numbers, **several},
+                {"sequences": {"type": "array", "items": numbers, **several}},
             ),
             {"type": "array", "items": _PREDICTION},
             (*_ANYWHERE, *_SEQUENCES),
@@ -140,15 +148,16 @@ def _route(name: str, words: str, body: Json, answer: Json, errors: Errors) -> J
     }
 
 
-def _body(settings: Settings, media_type: str, field: str, value: Json) -> Json:
+def _body(settings: Settings, media_type: str, fields: Json) -> Json:
+    """A body of these fields, the first of which is required, and the model's name."""
     model = {
         "type": ["string", "null"],
         "description": f"A published model; left out, {settings.default_model}.",
     }
     schema = {
         "type": "object",
-        "properties": {field: value, forms.MODEL: model},
-        "required": [field],
+        "properties": {**fields, forms.MODEL: model},
+        "required": list(fields)[:1],
         "additionalProperties": False,
     }
     return {
@@ -179,6 +188,7 @@ def _operations() -> Json:
     ready = {**probe, **_failures((NotReadyError,))}
     json = {"200": _response("A document.", "application/json", {"type": "object"})}
     return {
+        "/healthz": _get("healthz", "The same as /livez.", probe),
         "/livez": _get("livez", "Whether the process is alive.", probe),
         "/readyz": _get("readyz", "Whether every model is loaded and can be asked.", ready),
         "/metrics": _get(
@@ -196,6 +206,12 @@ def _get(name: str, words: str, responses: Json) -> Json:
 
 def _response(words: str, media_type: str, schema: Json) -> Json:
     return {"description": words, "content": {media_type: {"schema": schema}}}
+
+
+def _prediction() -> Json:
+    """A prediction, which has a preview only where one was asked for."""
+    always = Prediction.model_json_schema()
+    return {**PreviewedPrediction.model_json_schema(), **{key: always[key] for key in _NAMED}}
 
 
 def _error() -> Json:

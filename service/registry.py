@@ -74,7 +74,9 @@ def load(settings: Settings) -> Registry:
     try:
         registry.classifier(None)
     except (ModelNotFoundError, WrongTaskError) as error:
-        raise LoadError(f"the default model does not serve: {error}") from error
+        raise LoadError(
+            f"the default model does not serve: {error}; name another with ROWREADER_DEFAULT_MODEL"
+        ) from error
     return registry
 
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from starlette.requests import Request
 
-from service.classifier import Prediction
+from service.classifier import Prediction, PreviewedPrediction
 
 _MODEL = Field(default=None, description="A published model; the default model when left out.")
+_PREVIEW = Field(default=None, description="Whether to send back the picture that the model saw.")
 
 
 class UnreadRequest:
@@ -42,6 +43,7 @@ class ImageInput(Input):
 
     image: Path = Field(description="The image: PNG, JPEG, WebP, BMP, GIF or TIFF.")
     model: str | None = _MODEL
+    preview: bool | None = _PREVIEW
 
 
 class ImagesInput(Input):
@@ -49,6 +51,7 @@ class ImagesInput(Input):
 
     images: list[Path] = Field(description="The images: PNG, JPEG, WebP, BMP, GIF or TIFF.")
     model: str | None = _MODEL
+    preview: bool | None = _PREVIEW
 
 
 class SequencesInput(Input):
@@ -61,7 +64,11 @@ class SequencesInput(Input):
 
 
 class PredictionOutput(Prediction, IODescriptor):  # type: ignore[misc]  # as above
-    """One prediction."""
+    """One prediction; BentoML's client passes on what is named here and nothing else."""
+
+    preview: str | None = Field(
+        default=None, description=PreviewedPrediction.model_fields["preview"].description
+    )
 
 
 class PredictionsOutput(IORootModel[list[Prediction]]):  # type: ignore[misc]  # as above

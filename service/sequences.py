@@ -137,6 +137,6 @@ def _check_range(values: NDArray[np.float64]) -> None:
     if outside.any():
         i, j, k = np.argwhere(outside)[0]
         raise OutOfRangeError(
-            f"sequences[{i}][{j}][{k}] is {values[i, j, k]:g}, expected numbers in [0, 1]; "
+            f"sequences[{i}][{j}][{k}] is {values[i, j, k]}, expected numbers in [0, 1]; "
             "divide 8-bit pixels by 255"
         )

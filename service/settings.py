@@ -1,5 +1,7 @@
 """Settings of the service, from environment variables: `ROWREADER_` and the name of a field."""
 
+import logging
+import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -10,6 +12,10 @@ import models
 from service.backends import Device, Kind
 
 PREFIX = "ROWREADER_"
+# What Kubernetes sets in every container for a service called rowreader.
+_KUBERNETES = (f"{PREFIX}PORT", f"{PREFIX}SERVICE_")
+
+_log = logging.getLogger("rowreader")
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -39,7 +45,10 @@ class Settings(BaseSettings):
         default=2, description="Requests of one worker that decode and compute at the same time."
     )
     intra_op_threads: int = Field(
-        default=1, ge=0, description="CPU threads for one run of a model; 0: the library decides."
+        default=1,
+        ge=0,
+        le=256,
+        description="CPU threads for one run of a model; 0: the library decides.",
     )
     max_body_bytes: Count = Field(
         default=10 * 1024 * 1024, description="Bytes of a request body (10 MiB)."
@@ -67,11 +76,20 @@ class Settings(BaseSettings):
             SettingsError: naming every variable that holds something else than allowed.
 
         """
+        _warn_of_unknown(cls)
         try:
             return cls(**values)
         except ValidationError as error:
             problems = [_explain(cls, problem) for problem in error.errors()]
             raise SettingsError("; ".join(problems)) from None
+
+
+def _warn_of_unknown(settings: type[Settings]) -> None:
+    """A mistyped variable would otherwise be a setting that silently does nothing."""
+    known = {PREFIX + name.upper() for name in settings.model_fields}
+    for name in sorted(os.environ.keys() - known):
+        if name.startswith(PREFIX) and not name.startswith(_KUBERNETES):
+            _log.warning("There is no setting %s; known are: %s", name, ", ".join(sorted(known)))
 
 
 def _explain(settings: type[Settings], problem: Any) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models import manifest
-from models.manifest import Manifest
+from models.manifest import Calibration, Manifest
 from service.backends import open_backend
 from service.classifier import Classifier
 from service.errors import WrongTaskError
@@ -51,6 +51,59 @@ def test_no_logit_is_too_large_for_the_softmax(models_dir: Path, scale: float) -
     )
     assert prediction.digit == (9 if scale > 0 else 0)
     assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-12)
+
+
+def calibrated(models_dir: Path, **changes: float) -> Manifest:
+    fields: dict[str, float] = {
+        "temperature": 1.0,
+        "threshold": 0.9,
+        "rejected": 0.01,
+        "calibration_error": 0.0,
+        "uncalibrated_error": 0.0,
+    }
+    calibration = Calibration(**{**fields, **changes}, bins=15, n=5000)
+    return described(models_dir, calibration=calibration)
+
+
+def logits_of(*probabilities: float) -> list[float]:
+    rest = (1 - sum(probabilities)) / (10 - len(probabilities))
+    return [float(np.log(p)) for p in (*probabilities, *[rest] * (10 - len(probabilities)))]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "reason"),
+    [
+        ((0.95,), None),
+        ((0.6, 0.35), "low_confidence"),
+        ((0.4, 0.2, 0.2), "not_a_digit"),
+        ((0.1,), "not_a_digit"),
+    ],
+)
+def test_what_is_not_sure_enough_is_not_accepted(
+    models_dir: Path, probabilities: tuple[float, ...], reason: str | None
+) -> None:
+    backend = Constant(logits_of(*probabilities))
+    classifier = Classifier(calibrated(models_dir), backend)  # type: ignore[arg-type]
+    [prediction] = classifier.predict(np.ones((1, 28, 28), np.float32))
+    assert (prediction.accepted, prediction.reason) == (reason is None, reason)
+    assert prediction.digit == 0
+    assert prediction.confidence == pytest.approx(probabilities[0], abs=1e-6)
+
+
+def test_what_the_picture_says_comes_before_what_the_model_says(models_dir: Path) -> None:
+    classifier = Classifier(calibrated(models_dir), Constant(logits_of(0.4)))  # type: ignore[arg-type]
+    rows = np.ones((1, 28, 28), np.float32)
+    [prediction] = classifier.predict(rows, ["several_digits"])
+    assert (prediction.accepted, prediction.reason) == (False, "several_digits")
+    assert classifier.predict(0 * rows)[0].reason == "blank"
+
+
+def test_the_temperature_softens_probabilities_and_leaves_the_digit(models_dir: Path) -> None:
+    backend = Constant(logits_of(0.99))
+    hot = Classifier(calibrated(models_dir, temperature=3.0), backend)  # type: ignore[arg-type]
+    [prediction] = hot.predict(np.ones((1, 28, 28), np.float32))
+    assert prediction.digit == 0
+    assert 0.4 < prediction.confidence < 0.9
 
 
 def test_the_labels_of_the_manifest_decide(models_dir: Path) -> None:

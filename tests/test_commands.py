@@ -71,6 +71,28 @@ def test_an_earlier_run_is_neither_lost_nor_mixed(
     assert (tmp_path / "lstm-digits" / "checkpoint.json").read_text() != before
 
 
+def test_a_folder_that_is_no_run_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = tmp_path / "lstm-digits" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("precious")
+    assert train_digits(tmp_path, "--epochs", "1", "--restart") == 1
+    assert "holds notes.txt, which no training run wrote" in capsys.readouterr().err
+    assert notes.read_text() == "precious"
+
+
+def test_a_folder_that_cannot_be_made_is_one_error_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert train_digits(tmp_path / "file") == 1
+    # Before an hour of training, not after it.
+    assert export_digits(tmp_path, "--models-dir", str(tmp_path / "file" / "models")) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert [line.startswith("error: [Errno") for line in errors] == [True, True]
+
+
 def test_two_processes_never_train_in_one_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

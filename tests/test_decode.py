@@ -222,3 +222,9 @@ def test_a_damaged_file_is_read_or_refused(whole: bytes, data: st.DataObject) ->
     assert rows.shape == (28, 28)
     assert (rows >= 0).all()
     assert (rows <= 1).all()
+
+
+def test_a_picture_of_a_million_rows_is_refused_before_it_is_decoded() -> None:
+    data = encode(Image.new("1", (1, 65_536)))
+    with pytest.raises(ImageTooLargeError, match=r"1 x 65536, at most 65535 pixels .* on a side"):
+        decode(data, LIMIT)

@@ -15,6 +15,7 @@ from service.errors import (
     NotAFileError,
     UnexpectedFieldError,
     UnsupportedMediaTypeError,
+    WrongTypeError,
 )
 from service.forms import Form, read_form
 from tests.incoming import raw, upload
@@ -49,6 +50,26 @@ def test_a_file_of_several_megabytes_is_whole() -> None:
 def test_the_model_s_name_as_text_or_as_json(text: str, model: str | None) -> None:
     form = read(upload(files=ONE, data={"model": text}))
     assert (form.model or None) == model
+
+
+@pytest.mark.parametrize(
+    ("text", "preview"),
+    [("true", True), ("True", True), ("1", True), ("false", False), ("0", False), ("", False)],
+)
+def test_a_preview_is_asked_for_in_the_form_or_in_the_query(text: str, preview: bool) -> None:
+    assert read(upload(files=ONE, data={"preview": text})).preview is preview
+    assert read(upload(f"http://test/predict?preview={text}", files=ONE)).preview is preview
+
+
+def test_an_option_is_given_once() -> None:
+    request = upload("http://test/predict?model=gru", files=ONE, data={"model": "rnn"})
+    with pytest.raises(UnexpectedFieldError, match="'model' must be one text; give it once"):
+        read(request)
+
+
+def test_a_preview_that_is_neither_true_nor_false_is_named() -> None:
+    with pytest.raises(WrongTypeError, match="'preview' is 'please', expected true or false"):
+        read(upload(files=ONE, data={"preview": "please"}))
 
 
 @pytest.mark.parametrize("content_type", ["", "application/json", "image/png", "multipart/mixed"])

@@ -141,6 +141,14 @@ def test_only_complete_visible_folders_are_discovered(folder: Path) -> None:
     assert manifest.discover(root) == [folder]
 
 
+def test_a_model_without_a_manifest_is_not_overlooked(folder: Path) -> None:
+    (folder / manifest.FILENAME).unlink()
+    (folder / "model.onnx").touch()
+    assert manifest.discover(folder.parent) == [folder]
+    with pytest.raises(ManifestError, match=r"manifest.json is missing.*not a published model"):
+        manifest.read(folder)
+
+
 def test_a_missing_root_is_named(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="nowhere is not a folder of published models"):
         manifest.discover(tmp_path / "nowhere")

@@ -49,7 +49,8 @@ ROUTES = [
     Route("/ours", ours),
     Route("/fine", PlainTextResponse("fine")),
 ]
-APP = OneErrorBody(BodyGuard(Starlette(routes=ROUTES), max_bytes=LIMIT), ["/echo"])
+PATHS = ["/crash", "/echo", "/ours", "/fine", *(f"/fail/{status}" for status in range(300, 600))]
+APP = OneErrorBody(BodyGuard(Starlette(routes=ROUTES), max_bytes=LIMIT), PATHS)
 
 
 def ask(method: str, path: str, app: OneErrorBody = APP, **request: object) -> httpx.Response:
@@ -186,7 +187,7 @@ async def bare_crash(scope: Scope, receive: Receive, send: Send) -> None:
     raise RuntimeError("File '/secret/path.py'")
 
 
-@pytest.mark.parametrize("app", [APP, OneErrorBody(bare_crash, [])])
+@pytest.mark.parametrize("app", [APP, OneErrorBody(bare_crash, PATHS)])
 def test_a_crash_is_logged_and_answered_without_its_words(
     app: OneErrorBody, caplog: pytest.LogCaptureFixture
 ) -> None:

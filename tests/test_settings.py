@@ -31,6 +31,7 @@ def test_environment_variables_change_them(monkeypatch: pytest.MonkeyPatch) -> N
         ("ROWREADER_DEVICE", "gpu", "'auto', 'cpu' or 'cuda'"),
         ("ROWREADER_BACKEND", "onnx", "'onnxruntime' or 'torchscript'"),
         ("ROWREADER_MAX_BATCH", "0", "greater than or equal to 1"),
+        ("ROWREADER_INTRA_OP_THREADS", "100000", "less than or equal to 256"),
         ("ROWREADER_MAX_PIXELS", "10000000000", "less than or equal to 89000000"),
         ("ROWREADER_MAX_BODY_BYTES", "10MB", "a valid integer"),
         ("ROWREADER_TIMEOUT_SECONDS", "0", "greater than 0"),
@@ -74,3 +75,14 @@ def test_settings_do_not_change_after_the_start() -> None:
 def test_every_setting_says_what_it_is() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, f"{PREFIX}{name.upper()} has no description"
+
+
+def test_a_mistyped_setting_is_named_beside_those_there_are(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ROWREADER_DEVICES", "cuda")
+    monkeypatch.setenv("ROWREADER_PORT", "tcp://10.0.0.1:3000")
+    Settings.from_environment()
+    [warning] = caplog.messages
+    assert "no setting ROWREADER_DEVICES; known are:" in warning
+    assert "ROWREADER_DEVICE," in warning

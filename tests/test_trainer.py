@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from tests.samples import CPU, digits, same_weights, small_recipe, trained
-from training.augment import affine
+from training import outliers
+from training.augment import affine, pen
+from training.data import as_rows
 from training.networks import RowClassifier
 from training.recipes import Augmentation
 from training.trainer import Trainer, TrainingDiverged, evaluate, learning_rate
@@ -92,6 +94,27 @@ def test_no_augmentation_leaves_the_images() -> None:
     settings = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=0.0)
     kept = affine(rows, settings, torch.Generator().manual_seed(0))
     assert torch.allclose(kept, rows, atol=1e-5)
+
+
+def test_a_pen_is_thicker_or_thinner_and_moves_nothing() -> None:
+    rows = torch.zeros(64, 28, 28)
+    rows[:, 4:24, 13:16] = 1.0
+    drawn = pen(rows, Augmentation(pen=0.5), torch.Generator().manual_seed(0))
+    widths = drawn[:, 14].sum(dim=1)
+    assert 2.0 <= widths.min() < 2.3
+    assert 3.7 < widths.max() <= 4.0
+    assert torch.equal(drawn, drawn.flip(2).roll(1, 2))  # columns 13 to 15 mirror onto 12 to 14
+    assert torch.equal(pen(rows, Augmentation(pen=0.0), torch.Generator()), rows)
+
+
+def test_outliers_make_the_network_unsure_of_them() -> None:
+    shown = outliers.draw(100, digits().train.images, seed=9)
+    confidence = {}
+    for share in (0.0, 0.5):
+        recipe = small_recipe(epochs=12, hidden_size=32, outliers=share, outlier_weight=1.0)
+        network = trained(recipe).average
+        confidence[share] = network(as_rows(shown)).softmax(dim=1).amax(dim=1).mean().item()
+    assert confidence[0.5] < 0.8 * confidence[0.0]
 
 
 def test_a_shift_moves_by_pixels() -> None:

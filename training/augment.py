@@ -1,4 +1,4 @@
-"""Random affine maps of whole batches on the device, with no per-image Python."""
+"""Random variations of whole batches on the device, with no per-image Python."""
 
 import math
 
@@ -34,3 +34,25 @@ def affine(rows: Tensor, settings: Augmentation, generator: torch.Generator) -> 
     grid = functional.affine_grid(maps, [batch, 1, side, side], align_corners=False)
     moved = functional.grid_sample(rows.unsqueeze(1), grid, align_corners=False)  # (B, 1, 28, 28)
     return moved.squeeze(1)
+
+
+def pen(rows: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    """Make the strokes of each image thicker or thinner on its own.
+
+    A mixture of the image with its 3 x 3 maximum, or minimum, moves an edge by up to one pixel.
+
+    Args:
+        rows: (B, 28, 28) float32 in [0, 1].
+        settings: `pen` bounds the share of the maximum or minimum.
+        generator: on the same device as `rows`.
+
+    Returns:
+        (B, 28, 28) float32 in [0, 1].
+
+    """
+    draw = torch.rand(len(rows), 1, 1, generator=generator, device=rows.device) * 2 - 1
+    # The minimum is the maximum of the negative, so one pooling serves both.
+    direction = draw.sign()
+    pooled = functional.max_pool2d((rows * direction).unsqueeze(1), 3, stride=1, padding=1)
+    edge = pooled.squeeze(1) * direction  # (B, 28, 28)
+    return rows.lerp(edge, (draw.abs() * settings.pen).expand_as(rows))

@@ -20,11 +20,12 @@ import onnx
 import torch
 
 import models
-from models.manifest import FILENAME, File, Manifest, Metric, Tensor
+from models.manifest import FILENAME, Calibration, File, Manifest, Metric, Tensor
 from models.publish import publish, staging
 from training import checkpoint, runs
+from training.calibration import calibrate
 from training.checkpoint import Checkpoint, CheckpointError
-from training.data import DataError, DataSet, load
+from training.data import DataError, DataSet, Split, load
 from training.graph import write_onnx
 from training.networks import CLASSES, COLUMNS, ROWS, RowClassifier
 from training.options import (
@@ -38,7 +39,7 @@ from training.options import (
 from training.parity import ParityReport, prove
 from training.recipes import RECIPES, Recipe, recipe_for
 from training.torchscript import write_torchscript
-from training.trainer import TrainingDiverged
+from training.trainer import TrainingDiverged, evaluate
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     failed: dict[str, list[str]] = {}
     try:
+        options.models_dir.mkdir(parents=True, exist_ok=True)  # or say now that it cannot be
         device = choose_device(options.device)
         data = load(options.dataset, options.data_dir)
         for name in options.names or RECIPES:
@@ -55,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
         return INTERRUPTED
-    except (CheckpointError, DataError, DeviceError) as error:
+    except (CheckpointError, DataError, DeviceError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for name, failures in failed.items():
@@ -79,6 +81,7 @@ def export(
         files = write_files(network, staged)
         metrics = (_validation(trained, data),)
         manifest = draft(name, trained.recipe, files, metrics, _provenance(trained))
+        manifest = dataclasses.replace(manifest, calibration=_calibration(network, data))
         report = prove(network, staged, manifest, data.test, cuda=torch.cuda.is_available())
         print(f"\n{name}\n{report.table()}")
         failures = [str(failure) for failure in report.failures]
@@ -161,6 +164,11 @@ def draft(
 def _validation(trained: Checkpoint, data: DataSet) -> Metric:
     best = max(epoch.validation_accuracy for epoch in trained.history)
     return Metric(split="validation", name="accuracy", value=best, n=len(data.validation))
+
+
+def _calibration(network: RowClassifier, data: DataSet) -> Calibration:
+    validation = Split(data.validation.images.cpu(), data.validation.labels.cpu())
+    return calibrate(evaluate(network, validation).logits, validation.labels)
 
 
 def _with_proof(manifest: Manifest, report: ParityReport) -> Manifest:

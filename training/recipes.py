@@ -19,18 +19,21 @@ class RecipeError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """A random affine map of every training image; each field bounds a uniform draw."""
+    """A random affine map and pen of every training image; each field bounds a uniform draw."""
 
     rotation: float = 12.0  # degrees, either way
     scale: float = 0.12  # fraction of the size, per axis
     shear: float = 0.15  # columns shifted per row
     shift: float = 2.0  # pixels, per axis
+    # How far a stroke's edge moves, in pixels, outwards or inwards: other pens than MNIST's.
+    pen: float = 0.0
 
     def __post_init__(self) -> None:
         _check(self, "rotation", 0.0, 180.0)
         _check(self, "scale", 0.0, 0.9)
         _check(self, "shear", 0.0, 1.0)
         _check(self, "shift", 0.0, 14.0)
+        _check(self, "pen", 0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,10 @@ class Recipe:
     # are trained: less noisy, so more accurate, above all while the rate is high.
     average_decay: float = 0.999
     augmentation: Augmentation = field(default_factory=Augmentation)
+    # Pictures that are no digit, see `training.outliers`, beside every batch as this fraction of
+    # it, and the weight of their loss; they teach the network to be unsure.
+    outliers: float = 0.0
+    outlier_weight: float = 0.5
     seed: int = 0
     # The least accuracy on the test split of each data set that may be published.
     floors: dict[str, float] = field(default_factory=dict)
@@ -73,6 +80,8 @@ class Recipe:
         _check(self, "weight_decay", 0.0, 1.0)
         _check(self, "clip_norm", 0.0, math.inf, open_below=True)
         _check(self, "average_decay", 0.0, 1.0)
+        _check(self, "outliers", 0.0, 1.0)
+        _check(self, "outlier_weight", 0.0, 10.0)
         _check(self, "seed", 0, 2**31 - 1)
         for name, floor in self.floors.items():
             if not 0.0 <= floor <= 1.0:

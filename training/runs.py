@@ -12,7 +12,7 @@ import contextlib
 import csv
 import dataclasses
 import platform
-import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +34,18 @@ def run_name(recipe: Recipe, dataset: str) -> str:
     Only MNIST's is called as its recipe: a model of other data never takes a shipped one's place.
     """
     return recipe.name if dataset == "mnist" else f"{recipe.name}-{dataset}"
+
+
+_WRITTEN = (
+    checkpoint.FILENAME,
+    f".{checkpoint.FILENAME}.partial",
+    "epoch-*.safetensors",
+    ".epoch-*.partial",
+    "metrics.csv",
+    "events.out.tfevents.*",
+    "learning_curve.png",
+    "confusion_matrix.png",
+)
 
 
 @contextlib.contextmanager
@@ -60,9 +72,21 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def start(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> Trainer:
-    """A trainer at the beginning; whatever run lay in `folder` is removed."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """A trainer at the beginning; whatever run lay in `folder` is removed.
+
+    Raises:
+        CheckpointError: `folder` holds something else, which is left alone.
+
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {path for pattern in _WRITTEN for path in folder.glob(pattern)}
+    if others := sorted(path.name for path in set(folder.iterdir()) - written):
+        raise CheckpointError(
+            f"{folder} holds {', '.join(others[:5])}, which no training run wrote, so it is left "
+            "alone; move that, or name another folder with --runs-dir"
+        )
+    for path in written:
+        path.unlink()
     return Trainer(recipe, data, device)
 
 
@@ -97,7 +121,8 @@ def drive(folder: Path, trainer: Trainer) -> None:
             unit="img",
             unit_scale=True,
             desc=folder.name,
-            mininterval=0.5,
+            # In a log, which keeps every step of the bar, one in half a minute is enough.
+            mininterval=0.5 if sys.stderr.isatty() else 30.0,
             dynamic_ncols=True,
         ) as bar,
     ):

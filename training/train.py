@@ -43,9 +43,16 @@ def main(arguments: list[str] | None = None) -> int:
                 f"(epoch {best.number} of {recipe.epochs}), in {folder}"
             )
     except KeyboardInterrupt:
-        print("\nInterrupted; go on with the same command and --resume.", file=sys.stderr)
+        print("\nInterrupted; --resume (in place of --restart) goes on with it.", file=sys.stderr)
         return INTERRUPTED
-    except (CheckpointError, DataError, DeviceError, RecipeError, TrainingDiverged) as error:
+    except (
+        CheckpointError,
+        DataError,
+        DeviceError,
+        OSError,
+        RecipeError,
+        TrainingDiverged,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

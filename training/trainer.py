@@ -14,12 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.augment import affine
+from training import outliers
+from training.augment import affine, pen
 from training.data import DataSet, Split, as_rows, shuffled
 from training.networks import RowClassifier
 from training.recipes import Recipe
 
 EVALUATION_BATCH = 1_000
+MOST_OUTLIERS = 20_000  # enough not to be learned by heart, drawn in a few seconds
 DIVERGENCE_CHECK = 50  # steps between looks at the loss; each look waits for the device
 
 
@@ -43,8 +45,9 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Decisions (n,) int64 on a split, their accuracy in [0, 1] and mean cross-entropy in nats."""
+    """Logits (n, 10) and decisions (n,) int64 on a split, accuracy in [0, 1], mean loss in nats."""
 
+    logits: Tensor
     predictions: Tensor
     accuracy: float
     loss: float
@@ -68,6 +71,8 @@ class Trainer:
             fused=True,
         )
         self.history: list[Epoch] = []
+        count = min(MOST_OUTLIERS, len(data.train)) if recipe.outliers else 0
+        self._outliers = outliers.draw(count, data.train.images, recipe.seed).to(device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -126,10 +131,17 @@ class Trainer:
         """One optimiser step on one batch; returns its mean loss, a scalar on the device."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, step, self.steps_per_epoch)
-        rows = affine(as_rows(batch.images), self.recipe.augmentation, generator)
-        loss = functional.cross_entropy(self.network(rows), batch.labels)
+        images = torch.cat([batch.images, self._some_outliers(len(batch), generator)])
+        rows = affine(as_rows(images), self.recipe.augmentation, generator)
+        logits = self.network(pen(rows, self.recipe.augmentation, generator))
+        digits, others = logits.split([len(batch), len(images) - len(batch)])
+        loss = functional.cross_entropy(digits, batch.labels)
+        total = loss
+        if len(others):
+            # Cross-entropy with all digits equally right.
+            total = loss - self.recipe.outlier_weight * others.log_softmax(dim=1).mean()
         self.optimizer.zero_grad()
-        loss.backward()
+        total.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         # A short memory at first, or the average would remember the random start.
@@ -138,6 +150,13 @@ class Trainer:
             list(self.average.parameters()), list(self.network.parameters()), 1 - decay
         )
         return loss.detach()
+
+    def _some_outliers(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Outliers for a batch of so many digits, (k, 28, 28) uint8."""
+        count = round(batch * self.recipe.outliers)
+        highest = max(1, len(self._outliers))
+        index = torch.randint(highest, (count,), generator=generator, device=self.device)
+        return self._outliers[index]
 
     def _check_finite(self, loss: Tensor, epoch: int, step: int) -> None:
         if not math.isfinite(value := loss.item()):
@@ -166,6 +185,7 @@ def evaluate(network: nn.Module, split: Split) -> Evaluation:
     logits = torch.cat([network(as_rows(images)) for images in batches])  # (n, 10)
     predictions = logits.argmax(dim=1)
     return Evaluation(
+        logits=logits.cpu(),
         predictions=predictions.cpu(),
         accuracy=(predictions == split.labels).double().mean().item(),
         loss=functional.cross_entropy(logits, split.labels).item(),

@@ -1,5 +1,6 @@
 """The face of the service, on a real server, by plain HTTP and by BentoML's client."""
 
+import base64
 import concurrent.futures
 import io
 import json
@@ -72,12 +73,39 @@ class TestPlainHttp:
         predictions = http.post("/predict_sequences", json=body).json()
         assert [prediction["digit"] for prediction in predictions] == [2, 3]
 
+    @pytest.mark.parametrize("way", ["form", "query"])
+    def test_a_preview_is_what_the_model_saw(self, http: httpx.Client, way: str) -> None:
+        asked = {"preview": "true"}
+        options: Any = {"data": asked} if way == "form" else {"params": asked}
+        prediction = http.post("/predict", files=IMAGE, **options).json()
+        seen = Image.open(io.BytesIO(base64.b64decode(prediction["preview"])))
+        np.testing.assert_array_equal(np.asarray(seen), picture(7))
+        images = files(SEVEN, b"no image", png(255 - picture(4)))
+        seven, bad, four = http.post("/predict_batch", files=images, **options).json()
+        assert seven["preview"] == prediction["preview"]
+        assert bad["error"]["code"] == "not_an_image"
+        assert four["preview"] != seven["preview"]
+
+    def test_nobody_gets_a_preview_unasked(self, http: httpx.Client) -> None:
+        assert "preview" not in http.post("/predict", files=IMAGE).json()
+
+    def test_a_picture_of_nothing_is_not_accepted(self, http: httpx.Client) -> None:
+        prediction = http.post("/predict", files=IMAGE).json()
+        assert (prediction["accepted"], prediction["reason"]) == (True, None)
+        blank = files(png(np.full((90, 90), 240, np.uint8)), field="image")
+        prediction = http.post("/predict", files=blank).json()
+        assert (prediction["accepted"], prediction["reason"]) == (False, "blank")
+        two = np.full((60, 120), 255, np.uint8)
+        two[15:45, 25:30] = two[15:45, 85:90] = 0
+        prediction = http.post("/predict", files=files(png(two), field="image")).json()
+        assert (prediction["accepted"], prediction["reason"]) == (False, "several_digits")
+        body = {"sequences": [[[0.0] * 28] * 28]}
+        [prediction] = http.post("/predict_sequences", json=body).json()
+        assert (prediction["accepted"], prediction["reason"]) == (False, "blank")
+
     def test_all_routes_agree_on_the_same_picture(self, http: httpx.Client) -> None:
-        noise = np.random.default_rng(0).integers(1, 256, (20, 20), np.uint8)
-        pixels = np.zeros((28, 28), np.uint8)
-        pixels[4:24, 4:24] = (
-            noise | noise[::-1, ::-1]
-        )  # MNIST-like: 20 x 20, its mass in the middle
+        pixels = np.zeros((28, 28), np.uint8)  # as MNIST's: 20 x 20 in the middle
+        pixels[4:24, 4:24] = np.random.default_rng(0).integers(100, 256, (20, 20), np.uint8)
         one = http.post("/predict", files=files(png(pixels), field="image")).json()
         [batch] = http.post("/predict_batch", files=files(png(pixels))).json()
         body = {"sequences": [(pixels / np.float32(255)).tolist()]}
@@ -92,6 +120,7 @@ class TestBentoClient:
         assert client.predict(image=path)["digit"] == 7
         assert client.predict(image=str(path), model="gru")["model"] == "gru"
         assert client.predict(image=path, model=None)["model"] == "lstm"
+        assert client.predict(image=path, preview=True)["preview"]
 
     def test_predict_batch(self, client: Any, tmp_path: Path) -> None:
         good, bad = tmp_path / "good.png", tmp_path / "bad.png"
