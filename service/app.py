@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple
 
 import bentoml
-import numpy as np
 import pydantic_core
 from bentoml.exceptions import BentoMLConfigException
 from starlette.applications import Starlette
@@ -22,12 +21,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service import openapi, registry
-from service.classifier import Classifier, Prediction, PreviewedPrediction
+from service.classifier import Classifier, Prediction
 from service.errors import ApiError, ErrorBody, ErrorResponse, NotReadyError
 from service.forms import Form, read_form
+from service.metrics import metrics
 from service.middleware import App, BodyGuard, OneErrorBody
-from service.preprocess import Reading, read_image
-from service.preview import encode
+from service.reader import Reader, Result
 from service.registry import LoadError, Registry
 from service.schemas import (
     ImageInput,
@@ -37,13 +36,12 @@ from service.schemas import (
     ResultsOutput,
     SequencesInput,
 )
-from service.sequences import check_media_type, read_sequences
+from service.sequences import check_media_type
 from service.settings import Settings, SettingsError
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 Endpoint = Callable[[Any, Request], Awaitable[Response]]
-Result = Prediction | ApiError
 
 _log = logging.getLogger("rowreader")
 
@@ -79,7 +77,10 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
 
     def to_asgi(self, is_main: bool = True) -> App:
         """The whole application; BentoML's timeout is outside of what is added as middleware."""
-        return OneErrorBody(super().to_asgi(is_main), openapi.routes(settings))
+        routes = openapi.routes(settings)
+        return OneErrorBody(
+            super().to_asgi(is_main), routes, lambda *seen: metrics().answered(*seen)
+        )
 
 
 def _answer_errors(endpoint: Endpoint) -> Endpoint:
@@ -114,6 +115,7 @@ class RowReader:
         # Not anyio's limiter: it would let go of a thread whose request was given up, while the
         # thread works on, and so let any number of them run.
         self._threads = ThreadPoolExecutor(settings.threads, "rowreader")
+        self._reader = Reader(settings, metrics())
         self._registry: Registry | None = None
         self._problem = ""
         try:
@@ -122,6 +124,7 @@ class RowReader:
             self._problem = f"the models are not loaded: {error}"
             _log.error("Not ready: %s", error.__cause__ or error)
         else:
+            metrics().providers(self._registry.providers)
             _log.info("Ready: %s", self._registry.providers)
 
     async def __is_ready__(self) -> bool:
@@ -159,7 +162,7 @@ class RowReader:
         models = self._models()
         check_media_type(request.headers.get("content-type", ""))
         body = await request.body()
-        return _respond(await self._run(_predict_sequences, models, body))
+        return _respond(await self._run(self._reader.read_sequences, models, body))
 
     def _models(self) -> Registry:
         if self._registry is None:
@@ -170,12 +173,12 @@ class RowReader:
         """One result per file, in order; a bad file is an error in its own place."""
         # A step for each image: a request that is given up ends after the one it is at.
         *others, last = form.files
-        readings = [await self._run(_read, data) for data in others]
-        return await self._run(_read_last, classifier, form.preview, readings, last)
+        readings = [await self._run(self._reader.read, data) for data in others]
+        return await self._run(self._reader.finish, classifier, form.preview, readings, last)
 
     async def _run(self, work: Callable[[*Args], T], *args: *Args) -> T:
         """Work off the event loop, so that probes and other requests go on."""
-        return await asyncio.wrap_future(self._threads.submit(work, *args))
+        return await asyncio.wrap_future(self._threads.submit(metrics().queued(work), *args))
 
 
 def _quiet_libraries() -> None:
@@ -183,39 +186,6 @@ def _quiet_libraries() -> None:
     _log.setLevel(logging.INFO)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-def _read_last(
-    classifier: Classifier, preview: bool, readings: list[Reading | ApiError], data: bytes
-) -> list[Result]:
-    """Read the last image too, then classify them all at once."""
-    readings = [*readings, _read(data)]
-    good = [reading for reading in readings if isinstance(reading, Reading)]
-    predictions = iter(_classify(classifier, good, preview) if good else ())
-    return [r if isinstance(r, ApiError) else next(predictions) for r in readings]
-
-
-def _classify(classifier: Classifier, readings: list[Reading], preview: bool) -> list[Prediction]:
-    rows = np.stack([reading.rows for reading in readings])  # (n, 28, 28)
-    predictions = classifier.predict(rows, [reading.finding for reading in readings])
-    if not preview:
-        return predictions
-    return [
-        PreviewedPrediction(**vars(prediction), preview=encode(picture))
-        for prediction, picture in zip(predictions, rows, strict=True)
-    ]
-
-
-def _read(data: bytes) -> Reading | ApiError:
-    try:
-        return read_image(data, settings.max_pixels)
-    except ApiError as error:
-        return error
-
-
-def _predict_sequences(models: Registry, body: bytes) -> list[Prediction]:
-    rows, model = read_sequences(body, settings.max_batch)
-    return models.classifier(model).predict(rows)
 
 
 def _respond(results: Prediction | Sequence[Prediction | ErrorBody]) -> Response:

@@ -52,7 +52,7 @@ class Classifier:
         """
         if reason := _unfit(manifest):
             raise WrongTaskError(f"model {manifest.name!r} cannot predict digits: {reason}")
-        self._name, self._backend = manifest.name, backend
+        self.name, self._backend = manifest.name, backend
         self._input, self._output = manifest.inputs[0].name, manifest.outputs[0].name
         self._digits = [int(label) for label in manifest.labels]
         calibration = manifest.calibration
@@ -89,7 +89,7 @@ class Classifier:
             probabilities=probabilities,
             accepted=reason is None,
             reason=reason,
-            model=self._name,
+            model=self.name,
             provider=self._backend.provider,
         )
 

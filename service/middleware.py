@@ -31,6 +31,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _log = logging.getLogger("rowreader")
 
+_NO_ROUTE = "none"  # what metrics call every path that is no route
 HTTP_ERROR = 400
 SERVER_ERROR = 500
 
@@ -98,19 +99,22 @@ def _body_too_large(found: str, max_bytes: int) -> BodyTooLargeError:
 class OneErrorBody:
     """Give every failure the one error body, whoever answered it: Starlette, BentoML, or we."""
 
-    def __init__(self, app: App, routes: Iterable[str]) -> None:
-        """Let pass what asks for one of `routes`.
+    def __init__(
+        self, app: App, routes: Iterable[str], count: Callable[[str, int], object]
+    ) -> None:
+        """Let pass what asks for one of `routes`, and `count` each answer by route and status.
 
         Another path goes no further: BentoML would keep metrics of each for ever, and write it into
         its log as it came, line breaks included.
         """
-        self.app, self.routes = app, frozenset(routes)
+        self.app, self.routes, self.count = app, frozenset(routes), count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on to the app, and a failure on in our form."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        send = self._counted(scope, send)
         outgoing = _Outgoing(send)
         try:
             self._check_route(scope)
@@ -127,6 +131,15 @@ class OneErrorBody:
             if outgoing.failure:
                 answer = self._answer(scope, outgoing.failure, outgoing.body)
                 await answer(scope, receive, send)
+
+    def _counted(self, scope: Scope, send: Send) -> Send:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = scope["path"] if scope["path"] in self.routes else _NO_ROUTE
+                self.count(route, message["status"])
+            await send(message)
+
+        return counted
 
     def _answer(self, scope: Scope, start: Message, body: bytes) -> Response:
         """The failure that began with `start`, with our body if it has another."""

@@ -50,7 +50,14 @@ ROUTES = [
     Route("/fine", PlainTextResponse("fine")),
 ]
 PATHS = ["/crash", "/echo", "/ours", "/fine", *(f"/fail/{status}" for status in range(300, 600))]
-APP = OneErrorBody(BodyGuard(Starlette(routes=ROUTES), max_bytes=LIMIT), PATHS)
+COUNTED: list[tuple[str, int]] = []
+
+
+def count(route: str, status: int) -> None:
+    COUNTED.append((route, status))
+
+
+APP = OneErrorBody(BodyGuard(Starlette(routes=ROUTES), max_bytes=LIMIT), PATHS, count)
 
 
 def ask(method: str, path: str, app: OneErrorBody = APP, **request: object) -> httpx.Response:
@@ -187,7 +194,7 @@ async def bare_crash(scope: Scope, receive: Receive, send: Send) -> None:
     raise RuntimeError("File '/secret/path.py'")
 
 
-@pytest.mark.parametrize("app", [APP, OneErrorBody(bare_crash, PATHS)])
+@pytest.mark.parametrize("app", [APP, OneErrorBody(bare_crash, PATHS, count)])
 def test_a_crash_is_logged_and_answered_without_its_words(
     app: OneErrorBody, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -208,3 +215,20 @@ def test_a_content_type_that_no_log_could_show_is_refused(content_type: bytes) -
 def test_our_own_failure_and_every_success_pass_untouched() -> None:
     assert error_of(ask("GET", "/ours"))["message"] == "not an image"
     assert ask("GET", "/fine").text == "fine"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "counted"),
+    [
+        ("GET", "/fine", ("/fine", 200)),
+        ("GET", "/echo", ("/echo", 405)),
+        ("GET", "/crash", ("/crash", 500)),
+        ("GET", "/no/such/path", ("none", 404)),
+    ],
+)
+def test_each_answer_is_counted_once_by_its_route(
+    method: str, path: str, counted: tuple[str, int]
+) -> None:
+    COUNTED.clear()
+    ask(method, path)
+    assert [counted] == COUNTED

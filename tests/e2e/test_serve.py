@@ -268,3 +268,33 @@ class TestOperations:
         digits = [i % 10 for i in range(200)]
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             assert list(pool.map(ask, digits)) == digits
+
+
+def figures(text: str) -> dict[str, float]:
+    """Samples of the service's own metrics, by name and labels."""
+    lines = [line for line in text.splitlines() if line.startswith("rowreader_")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def test_metrics_show_what_was_asked_and_what_came_of_it(http: httpx.Client) -> None:
+    before = figures(http.get("/metrics").text)
+    blank = png(np.full((90, 90), 240, np.uint8))
+    http.post("/predict_batch", files=files(SEVEN, blank, b"no image"), data={"model": "gru"})
+    http.post("/predict", files=files(b"no image", field="image"))
+    http.get("/made/up")
+    after = figures(http.get("/metrics").text)
+
+    def grown(sample: str) -> float:
+        return after[sample] - before.get(sample, 0)
+
+    assert grown('rowreader_requests_total{route="/predict_batch",status="200"}') == 1
+    assert grown('rowreader_requests_total{route="/predict",status="415"}') == 1
+    assert grown('rowreader_requests_total{route="none",status="404"}') == 1
+    assert not any("/made/up" in name for name in after)
+    assert grown('rowreader_predictions_total{digit="8",model="gru"}') >= 1
+    assert grown('rowreader_rejections_total{model="gru",reason="blank"}') == 1
+    assert grown('rowreader_batch_size_sum{model="gru"}') == 2
+    assert grown('rowreader_inference_seconds_count{model="gru"}') == 1
+    assert grown("rowreader_preprocess_seconds_count") == 4
+    assert grown("rowreader_queue_seconds_count") == 4
+    assert after['rowreader_provider_info{model="lstm",provider="CPUExecutionProvider"}'] == 1

@@ -1,0 +1,100 @@
+"""What the service counts and times for Prometheus; BentoML shows it at `/metrics`.
+
+Of all workers together: BentoML has prometheus_client keep its figures in files that they share.
+"""
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar, TypeVarTuple
+
+from service.classifier import Prediction
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+# From a tenth of a millisecond, below which nothing matters, to what only overload explains.
+_SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """Every figure of the service, each labelled with few values only."""
+
+    def __init__(self) -> None:
+        # Imported late: BentoML first has to say where the workers' files are.
+        from prometheus_client import Counter, Gauge, Histogram
+
+        def seconds(name: str, words: str) -> Histogram:
+            return Histogram(f"rowreader_{name}_seconds", words, buckets=_SECONDS)
+
+        self._requests = Counter(
+            "rowreader_requests", "Answers, by route and status.", ["route", "status"]
+        )
+        self._predictions = Counter(
+            "rowreader_predictions", "Digits read, accepted or not.", ["model", "digit"]
+        )
+        self._rejections = Counter(
+            "rowreader_rejections", "Pictures not accepted.", ["model", "reason"]
+        )
+        self._batch = Histogram(
+            "rowreader_batch_size", "Pictures in one run of a model.", ["model"], buckets=_IMAGES
+        )
+        self._queue = seconds("queue", "From a request's being read to the start of its work.")
+        self._preprocess = seconds("preprocess", "From the bytes of an image to 28 x 28.")
+        self._inference = Histogram(
+            "rowreader_inference_seconds", "One run of a model.", ["model"], buckets=_SECONDS
+        )
+        self._provider = Gauge(
+            "rowreader_provider_info",
+            "What really runs each model: 1.",
+            ["model", "provider"],
+            multiprocess_mode="max",
+        )
+
+    def answered(self, route: str, status: int) -> None:
+        """Count an answer; `route` is one of the routes, or one name for all others."""
+        self._requests.labels(route, str(status)).inc()
+
+    def providers(self, providers: dict[str, str]) -> None:
+        """Say what runs each model."""
+        for model, provider in providers.items():
+            self._provider.labels(model, provider).set(1)
+
+    def queued(self, work: Callable[[*Args], T]) -> Callable[[*Args], T]:
+        """`work`, timing how long it waited from now on."""
+        submitted = time.perf_counter()
+
+        @functools.wraps(work)
+        def timed(*args: *Args) -> T:
+            self._queue.observe(time.perf_counter() - submitted)
+            return work(*args)
+
+        return timed
+
+    @contextmanager
+    def preprocessing(self) -> Iterator[None]:
+        """Time the reading of one image."""
+        with self._preprocess.time():
+            yield
+
+    @contextmanager
+    def inference(self, model: str, count: int) -> Iterator[None]:
+        """Time one run of `model` over `count` pictures."""
+        self._batch.labels(model).observe(count)
+        with self._inference.labels(model).time():
+            yield
+
+    def predicted(self, predictions: list[Prediction]) -> None:
+        """Count digits, and reasons for not accepting them."""
+        for prediction in predictions:
+            self._predictions.labels(prediction.model, str(prediction.digit)).inc()
+            if prediction.reason:
+                self._rejections.labels(prediction.model, prediction.reason).inc()
+
+
+@functools.cache
+def metrics() -> Metrics:
+    """The one set of figures of this process."""
+    return Metrics()
