@@ -16,14 +16,22 @@ import pydantic_core
 from bentoml.exceptions import BentoMLConfigException
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service import openapi, registry
 from service.classifier import Classifier, Prediction
-from service.errors import ApiError, ErrorBody, ErrorResponse, NotReadyError
+from service.errors import (
+    ApiError,
+    ErrorBody,
+    ErrorResponse,
+    NotReadyError,
+    TooManyRequestsError,
+)
 from service.forms import Form, read_form
+from service.keys import ApiKeys
 from service.metrics import metrics
 from service.middleware import App, BodyGuard, OneErrorBody
 from service.reader import Reader, Result
@@ -77,9 +85,17 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
 
     def to_asgi(self, is_main: bool = True) -> App:
         """The whole application; BentoML's timeout is outside of what is added as middleware."""
+        guarded = ApiKeys(super().to_asgi(is_main), settings.api_keys)
         routes = openapi.routes(settings)
-        return OneErrorBody(
-            super().to_asgi(is_main), routes, lambda *seen: metrics().answered(*seen)
+        app = OneErrorBody(guarded, routes, lambda *seen: metrics().answered(*seen))
+        if not settings.cors_origins:
+            return app
+        # Outermost: a browser asks beforehand, without a key, and reads failures too.
+        return CORSMiddleware(
+            app,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
         )
 
 
@@ -87,13 +103,21 @@ def _answer_errors(endpoint: Endpoint) -> Endpoint:
     """Answer what a client did wrong; BentoML would log it as an exception."""
 
     @functools.wraps(endpoint)
-    async def wrapped(self: Any, request: Request) -> Response:
+    async def wrapped(self: "RowReader", request: Request) -> Response:
+        if self.pending >= settings.max_pending:
+            error = TooManyRequestsError(
+                f"{self.pending} requests are under way, no more are taken; try again in a second"
+            )
+            return ErrorResponse(error, {"Retry-After": "1"})
+        self.pending += 1
         try:
             return await endpoint(self, request)
         except ApiError as error:
             return ErrorResponse(error)
         except ClientDisconnect:
             return Response()  # nobody is there to read it
+        finally:
+            self.pending -= 1
 
     return wrapped
 
@@ -116,6 +140,7 @@ class RowReader:
         # thread works on, and so let any number of them run.
         self._threads = ThreadPoolExecutor(settings.threads, "rowreader")
         self._reader = Reader(settings, metrics())
+        self.pending = 0  # requests under way; only the event loop changes it
         self._registry: Registry | None = None
         self._problem = ""
         try:

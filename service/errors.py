@@ -50,6 +50,10 @@ class InvalidJsonError(ApiError, code="invalid_json", status=400):
     """The body is not JSON."""
 
 
+class UnauthorizedError(ApiError, code="unauthorized", status=401):
+    """The service asks for an API key, and the request carries none that it knows."""
+
+
 class NotFoundError(ApiError, code="not_found", status=404):
     """There is no such route."""
 
@@ -131,7 +135,7 @@ class WrongTaskError(InvalidInputError, code="wrong_task", status=422):
 
 
 class TooManyRequestsError(ApiError, code="too_many_requests", status=429):
-    """The service is at its limit of concurrent requests."""
+    """As many requests are under way as the service takes; `Retry-After` says when to try again."""
 
 
 class InternalError(ApiError, code="internal", status=500):

@@ -28,6 +28,8 @@ from service.errors import (
     NotReadyError,
     OutOfRangeError,
     RequestTimeoutError,
+    TooManyRequestsError,
+    UnauthorizedError,
     UnexpectedFieldError,
     UnsupportedMediaTypeError,
     WrongShapeError,
@@ -42,7 +44,9 @@ Json = dict[str, Any]
 Errors = tuple[type[ApiError], ...]
 
 _ANYWHERE: Errors = (
+    UnauthorizedError,
     BodyTooLargeError,
+    TooManyRequestsError,
     MethodNotAllowedError,
     UnsupportedMediaTypeError,
     ModelNotFoundError,
@@ -88,7 +92,11 @@ def document(settings: Settings) -> Json:
         "servers": [{"url": "/"}],
         "tags": [{"name": "predictions"}, {"name": "operations"}],
         "paths": {**_predictions(settings), **_operations()},
-        "components": {"schemas": {"Prediction": _prediction(), "Error": _error()}},
+        "components": {
+            "schemas": {"Prediction": _prediction(), "Error": _error()},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"key": []}] if settings.api_keys else [],
     }
 
 

@@ -2,14 +2,16 @@
 
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 import models
 from service.backends import Device, Kind
+from service.keys import digest
 
 PREFIX = "ROWREADER_"
 # What Kubernetes sets in every container for a service called rowreader.
@@ -18,6 +20,20 @@ _KUBERNETES = (f"{PREFIX}PORT", f"{PREFIX}SERVICE_")
 _log = logging.getLogger("rowreader")
 
 Count = Annotated[int, Field(ge=1)]
+
+
+def _split(text: Any) -> Any:
+    """A list as an environment variable holds it."""
+    return [part for part in re.split(r"[\s,]+", text) if part] if isinstance(text, str) else text
+
+
+def _digests(text: Any) -> frozenset[bytes]:
+    """All that is kept of the keys."""
+    return frozenset(digest(key) for key in _split(text))
+
+
+Keys = Annotated[frozenset[bytes], NoDecode, BeforeValidator(_digests)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class SettingsError(ValueError):
@@ -61,11 +77,24 @@ class Settings(BaseSettings):
         description="Pixels of an image, checked from its header before it is decoded.",
     )
     max_batch: Count = Field(default=256, description="Images, or sequences, of one request.")
+    max_pending: Count = Field(
+        default=256, description="Requests of one worker under way at once; 429 beyond."
+    )
     timeout_seconds: float = Field(
         default=60.0,
         gt=0,
         le=3600,
         description="Seconds after which a request is answered with 504.",
+    )
+
+    api_keys: Keys = Field(
+        default=frozenset(),
+        description="Keys, divided by commas, of which a request must carry one; none: open to "
+        "all.",
+    )
+    cors_origins: Origins = Field(
+        default=(),
+        description="Origins, divided by commas, whose pages may ask from a browser; *: all.",
     )
 
     @classmethod

@@ -26,9 +26,13 @@ def settings() -> str:
     lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         assert field.default is not PydanticUndefined
-        default = "`models`" if isinstance(field.default, Path) else f"`{field.default}`"
+        default = "`models`" if isinstance(field.default, Path) else _shown(field.default)
         lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
     return "\n".join(lines)
+
+
+def _shown(default: object) -> str:
+    return f"`{default}`" if default or default == 0 else "none"
 
 
 SECTIONS: dict[str, Callable[[], str]] = {"errors": errors, "settings": settings}
