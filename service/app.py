@@ -32,6 +32,7 @@ from service.errors import (
 )
 from service.forms import Form, read_form
 from service.keys import ApiKeys
+from service.logs import HEADER, RequestLog, configure
 from service.metrics import metrics
 from service.middleware import App, BodyGuard, OneErrorBody
 from service.reader import Reader, Result
@@ -87,7 +88,8 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
         """The whole application; BentoML's timeout is outside of what is added as middleware."""
         guarded = ApiKeys(super().to_asgi(is_main), settings.api_keys)
         routes = openapi.routes(settings)
-        app = OneErrorBody(guarded, routes, lambda *seen: metrics().answered(*seen))
+        answering = OneErrorBody(guarded, routes, lambda *seen: metrics().answered(*seen))
+        app = RequestLog(answering, access=settings.access_log)
         if not settings.cors_origins:
             return app
         # Outermost: a browser asks beforehand, without a key, and reads failures too.
@@ -96,6 +98,7 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
+            expose_headers=[HEADER],
         )
 
 
@@ -127,6 +130,8 @@ def _answer_errors(endpoint: Endpoint) -> Endpoint:
     service_class=Service,
     workers=settings.workers,
     traffic={"timeout": settings.timeout_seconds},
+    # BentoML's own writes paths as they come, and what it saw before we put an answer right.
+    logging={"access": {"enabled": False}},
 )
 class RowReader:
     """Reads handwritten digits row by row, by recurrent networks.
@@ -135,7 +140,7 @@ class RowReader:
     """
 
     def __init__(self) -> None:
-        _quiet_libraries()
+        _prepare_logs()
         # Not anyio's limiter: it would let go of a thread whose request was given up, while the
         # thread works on, and so let any number of them run.
         self._threads = ThreadPoolExecutor(settings.threads, "rowreader")
@@ -206,8 +211,9 @@ class RowReader:
         return await asyncio.wrap_future(self._threads.submit(metrics().queued(work), *args))
 
 
-def _quiet_libraries() -> None:
+def _prepare_logs() -> None:
     """Keep out of the log what is wrong with an upload: its sender is told, in the answer."""
+    configure(settings.log_format)
     _log.setLevel(logging.INFO)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"PIL\.")

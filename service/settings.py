@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 import models
 from service.backends import Device, Kind
 from service.keys import digest
+from service.logs import Format
 
 PREFIX = "ROWREADER_"
 # What Kubernetes sets in every container for a service called rowreader.
@@ -96,6 +97,9 @@ class Settings(BaseSettings):
         default=(),
         description="Origins, divided by commas, whose pages may ask from a browser; *: all.",
     )
+
+    log_format: Format = Field(default="text", description="text, or json: one object a line.")
+    access_log: bool = Field(default=False, description="Whether to log a line for every answer.")
 
     @classmethod
     def from_environment(cls, **values: Any) -> Self:

@@ -2,13 +2,14 @@
 
 import concurrent.futures
 import io
+import json
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
 
-from tests.e2e.server import serve
+from tests.e2e.server import Server, serve
 from tests.published import picture
 
 pytestmark = pytest.mark.e2e
@@ -49,6 +50,29 @@ def test_no_other_origin_may_ask_unless_it_is_named(http: httpx.Client) -> None:
     answer = http.post("/predict", files=image, headers={"origin": "https://page.example"})
     assert answer.status_code == 200
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_json_lines_name_the_request(tmp_path: Path, models_dir: Path) -> None:
+    settings = {"MODELS_DIR": models_dir, "LOG_FORMAT": "json", "ACCESS_LOG": "true"}
+    with serve(tmp_path, settings) as server, httpx.Client(base_url=server.url) as http:
+        image = {"image": ("seven.png", png(28))}
+        mine = http.post("/predict", files=image, headers={"x-request-id": "order-66"})
+        assert mine.headers["x-request-id"] == "order-66"
+        forged = http.get("/%0aforged", headers={"x-request-id": "two words"})
+        assert len(forged.headers["x-request-id"]) == 32
+        lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+    answers = {line["request_id"]: line for line in lines if line["logger"] == "rowreader.access"}
+    answer = answers["order-66"]
+    assert (answer["method"], answer["path"], answer["status"]) == ("POST", "/predict", 200)
+    assert 0 < answer["seconds"] < 60
+    assert answer["level"] == "INFO"
+    assert answers[forged.headers["x-request-id"]]["path"] == "/\nforged"
+
+
+def test_no_answer_is_logged_unless_asked_for(server: Server, http: httpx.Client) -> None:
+    answer = http.get("/docs.json", headers={"x-request-id": "quiet"})
+    assert answer.headers["x-request-id"] == "quiet"
+    assert "/docs.json" not in server.log
 
 
 def test_more_than_may_be_under_way_is_told_at_once_when_to_try_again(
