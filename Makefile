@@ -16,7 +16,7 @@ help:  ## list the commands
 serve: $(VENV)/.serving  ## serve the shipped models at http://localhost:3000 (PORT=... for another)
 	$(BIN)/bentoml serve --port $(PORT)
 
-test: $(VENV)/.development  ## run all tests; with MNIST at hand (MNIST_ROOT or data/) all of them
+test: $(VENV)/.development $(VENV)/.kserve  ## run all tests; with MNIST at hand (MNIST_ROOT or data/) all of them
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
@@ -56,3 +56,11 @@ $(VENV)/.development: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what the tests need, torch included; this takes a few minutes ..."
 	$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.training $(VENV)/.serving
+
+# KServe takes older libraries than the service; its client, for the tests, has its own environment.
+$(VENV)/.kserve: tests/e2e/kserve.txt | $(BIN)/python
+	@echo "Installing KServe's client for the tests; this takes a minute or two ..."
+	$(BIN)/python -m venv $(VENV)/kserve
+	$(VENV)/kserve/bin/python -m pip install --quiet --disable-pip-version-check --requirement $< || \
+		{ echo "KServe's client cannot be installed here; its tests are skipped."; rm -rf $(VENV)/kserve; }
+	@touch $@

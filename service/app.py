@@ -4,10 +4,11 @@ bentoml serve        # from the root of the repository; then http://127.0.0.1:30
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -21,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service import openapi, registry
+from service import openapi, paths, registry
 from service.classifier import Classifier, Prediction
 from service.errors import (
     ApiError,
@@ -35,6 +36,8 @@ from service.keys import ApiKeys
 from service.logs import HEADER, RequestLog, configure
 from service.metrics import metrics
 from service.middleware import App, BodyGuard, OneErrorBody
+from service.paths import Paths
+from service.protocol import OpenInference
 from service.reader import Reader, Result
 from service.registry import LoadError, Registry
 from service.schemas import (
@@ -74,6 +77,12 @@ async def _index(_: Request) -> Response:
     return JSONResponse({"name": "rowreader", "routes": openapi.routes(settings)})
 
 
+def _reader() -> "RowReader":
+    """The one instance of this worker; there is one before the first request."""
+    reader: RowReader = bentoml.get_current_service()
+    return reader
+
+
 class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
     """A BentoML service within our limits, whose every failure has the one error body."""
 
@@ -83,12 +92,13 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
         # Mounted applications come before BentoML's own route of this path.
         # BentoML's own page at / makes a visitor's browser load scripts from elsewhere.
         self.mount_asgi_app(Starlette(routes=[Route("/docs.json", _docs), Route("/", _index)]))
+        self.mount_asgi_app(OpenInference(_reader, settings.max_v2_batch).application())
 
     def to_asgi(self, is_main: bool = True) -> App:
         """The whole application; BentoML's timeout is outside of what is added as middleware."""
         guarded = ApiKeys(super().to_asgi(is_main), settings.api_keys)
-        routes = openapi.routes(settings)
-        answering = OneErrorBody(guarded, routes, lambda *seen: metrics().answered(*seen))
+        known = Paths(openapi.routes(settings), paths.published(settings.models_dir))
+        answering = OneErrorBody(guarded, known, lambda *seen: metrics().answered(*seen))
         app = RequestLog(answering, access=settings.access_log)
         if not settings.cors_origins:
             return app
@@ -107,20 +117,13 @@ def _answer_errors(endpoint: Endpoint) -> Endpoint:
 
     @functools.wraps(endpoint)
     async def wrapped(self: "RowReader", request: Request) -> Response:
-        if self.pending >= settings.max_pending:
-            error = TooManyRequestsError(
-                f"{self.pending} requests are under way, no more are taken; try again in a second"
-            )
-            return ErrorResponse(error, {"Retry-After": "1"})
-        self.pending += 1
         try:
-            return await endpoint(self, request)
+            with self.admitted():
+                return await endpoint(self, request)
         except ApiError as error:
             return ErrorResponse(error)
         except ClientDisconnect:
             return Response()  # nobody is there to read it
-        finally:
-            self.pending -= 1
 
     return wrapped
 
@@ -145,7 +148,7 @@ class RowReader:
         # thread works on, and so let any number of them run.
         self._threads = ThreadPoolExecutor(settings.threads, "rowreader")
         self._reader = Reader(settings, metrics())
-        self.pending = 0  # requests under way; only the event loop changes it
+        self._pending = 0  # requests under way; only the event loop changes it
         self._registry: Registry | None = None
         self._problem = ""
         try:
@@ -167,7 +170,7 @@ class RowReader:
     @_answer_errors
     async def predict(self, request: Request) -> Response:
         """Read the digit in one image."""
-        models = self._models()
+        models = self.models()
         form = await read_form(request, "image", max_files=1)
         classifier = models.classifier(form.model)
         [result] = await self._read_digits(classifier, form)
@@ -179,7 +182,7 @@ class RowReader:
     @_answer_errors
     async def predict_batch(self, request: Request) -> Response:
         """Read the digit in each of several images."""
-        models = self._models()
+        models = self.models()
         form = await read_form(request, "images", max_files=settings.max_batch)
         classifier = models.classifier(form.model)
         results = await self._read_digits(classifier, form)
@@ -189,12 +192,36 @@ class RowReader:
     @_answer_errors
     async def predict_sequences(self, request: Request) -> Response:
         """Read digits given as numbers, row by row."""
-        models = self._models()
+        models = self.models()
         check_media_type(request.headers.get("content-type", ""))
         body = await request.body()
-        return _respond(await self._run(self._reader.read_sequences, models, body))
+        return _respond(await self.run(self._reader.read_sequences, models, body))
 
-    def _models(self) -> Registry:
+    @contextlib.contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Hold a place among the requests under way.
+
+        Raises:
+            TooManyRequestsError: all places are taken.
+
+        """
+        if self._pending >= settings.max_pending:
+            raise TooManyRequestsError(
+                f"{self._pending} requests are under way, no more are taken; try again in a second"
+            )
+        self._pending += 1
+        try:
+            yield
+        finally:
+            self._pending -= 1
+
+    def models(self) -> Registry:
+        """The loaded models.
+
+        Raises:
+            NotReadyError: there are none; the message says why.
+
+        """
         if self._registry is None:
             raise NotReadyError(self._problem)
         return self._registry
@@ -203,10 +230,10 @@ class RowReader:
         """One result per file, in order; a bad file is an error in its own place."""
         # A step for each image: a request that is given up ends after the one it is at.
         *others, last = form.files
-        readings = [await self._run(self._reader.read, data) for data in others]
-        return await self._run(self._reader.finish, classifier, form.preview, readings, last)
+        readings = [await self.run(self._reader.read, data) for data in others]
+        return await self.run(self._reader.finish, classifier, form.preview, readings, last)
 
-    async def _run(self, work: Callable[[*Args], T], *args: *Args) -> T:
+    async def run(self, work: Callable[[*Args], T], *args: *Args) -> T:
         """Work off the event loop, so that probes and other requests go on."""
         return await asyncio.wrap_future(self._threads.submit(metrics().queued(work), *args))
 

@@ -32,6 +32,7 @@ class ApiError(Exception):
 
     code: ClassVar[str]
     status: ClassVar[HTTPStatus]
+    headers: ClassVar[Mapping[str, str]] = {}  # that HTTP wants with this status
 
     def __init_subclass__(cls, *, code: str = "", status: int = 0) -> None:
         if code:
@@ -50,8 +51,14 @@ class InvalidJsonError(ApiError, code="invalid_json", status=400):
     """The body is not JSON."""
 
 
+class UnknownTensorError(ApiError, code="unknown_tensor", status=400):
+    """The model has no input, or no output, of this name; the message lists those that it has."""
+
+
 class UnauthorizedError(ApiError, code="unauthorized", status=401):
     """The service asks for an API key, and the request carries none that it knows."""
+
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
 
 
 class NotFoundError(ApiError, code="not_found", status=404):
@@ -59,7 +66,7 @@ class NotFoundError(ApiError, code="not_found", status=404):
 
 
 class ModelNotFoundError(ApiError, code="model_not_found", status=404):
-    """No published model has this name; the message lists those that exist."""
+    """No published model has this name or version; the message lists those that exist."""
 
 
 class MethodNotAllowedError(ApiError, code="method_not_allowed", status=405):
@@ -75,7 +82,7 @@ class BodyTooLargeError(TooLargeError, code="body_too_large", status=413):
 
 
 class BatchTooLargeError(TooLargeError, code="batch_too_large", status=413):
-    """The request holds more images or sequences than allowed."""
+    """The request holds more images, sequences or rows of a tensor than allowed."""
 
 
 class ImageTooLargeError(TooLargeError, code="image_too_large", status=413):
@@ -111,7 +118,7 @@ class NotAFileError(InvalidInputError, code="not_a_file", status=422):
 
 
 class EmptyBatchError(InvalidInputError, code="empty_batch", status=422):
-    """The list of sequences is empty."""
+    """The list of sequences, or an axis of a tensor, is empty."""
 
 
 class WrongTypeError(InvalidInputError, code="wrong_type", status=422):
@@ -119,7 +126,7 @@ class WrongTypeError(InvalidInputError, code="wrong_type", status=422):
 
 
 class WrongShapeError(InvalidInputError, code="wrong_shape", status=422):
-    """The sequences are not n x 28 x 28 numbers."""
+    """The sequences are not n x 28 x 28 numbers, or a tensor is not shaped as its model says."""
 
 
 class NotFiniteError(InvalidInputError, code="not_finite", status=422):
@@ -127,7 +134,7 @@ class NotFiniteError(InvalidInputError, code="not_finite", status=422):
 
 
 class OutOfRangeError(InvalidInputError, code="out_of_range", status=422):
-    """A number lies outside [0, 1]."""
+    """A number lies outside [0, 1], or the range of its tensor."""
 
 
 class WrongTaskError(InvalidInputError, code="wrong_task", status=422):
@@ -136,6 +143,8 @@ class WrongTaskError(InvalidInputError, code="wrong_task", status=422):
 
 class TooManyRequestsError(ApiError, code="too_many_requests", status=429):
     """As many requests are under way as the service takes; `Retry-After` says when to try again."""
+
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
 
 
 class InternalError(ApiError, code="internal", status=500):
@@ -154,7 +163,9 @@ class ErrorResponse(JSONResponse):
     """An `ApiError` as an HTTP response."""
 
     def __init__(self, error: ApiError, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(error.body(), status_code=error.status, headers=headers)
+        super().__init__(
+            error.body(), status_code=error.status, headers={**error.headers, **(headers or {})}
+        )
 
 
 def known_errors(root: type[ApiError] = ApiError) -> list[type[ApiError]]:

@@ -40,7 +40,7 @@ class ApiKeys:
         error = UnauthorizedError(
             "this service asks for an API key; send a valid one as 'Authorization: Bearer KEY'"
         )
-        await ErrorResponse(error, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
+        await ErrorResponse(error)(scope, receive, send)
 
     def _knows(self, authorization: str) -> bool:
         scheme, _, key = authorization.partition(" ")

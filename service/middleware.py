@@ -1,27 +1,28 @@
 """What stands around every route: limits before a request is read, one body after it failed."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from service.errors import (
     ApiError,
     BodyTooLargeError,
+    ErrorBody,
     ErrorResponse,
     InternalError,
     MalformedRequestError,
     MethodNotAllowedError,
-    NotFoundError,
     NotReadyError,
     RequestTimeoutError,
     TooManyRequestsError,
     UnsupportedMediaTypeError,
     quote,
 )
+from service.paths import Paths, of_protocol
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -97,17 +98,18 @@ def _body_too_large(found: str, max_bytes: int) -> BodyTooLargeError:
 
 
 class OneErrorBody:
-    """Give every failure the one error body, whoever answered it: Starlette, BentoML, or we."""
+    """Give every failure the one error body, whoever answered it: Starlette, BentoML, or we.
 
-    def __init__(
-        self, app: App, routes: Iterable[str], count: Callable[[str, int], object]
-    ) -> None:
-        """Let pass what asks for one of `routes`, and `count` each answer by route and status.
+    Clients of the Open Inference Protocol get the message of it in their own form.
+    """
+
+    def __init__(self, app: App, paths: Paths, count: Callable[[str, int], object]) -> None:
+        """Let pass what asks for one of `paths`, and `count` each answer by route and status.
 
         Another path goes no further: BentoML would keep metrics of each for ever, and write it into
         its log as it came, line breaks included.
         """
-        self.app, self.routes, self.count = app, frozenset(routes), count
+        self.app, self.paths, self.count = app, paths, count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on to the app, and a failure on in our form."""
@@ -117,16 +119,16 @@ class OneErrorBody:
         send = self._counted(scope, send)
         outgoing = _Outgoing(send)
         try:
-            self._check_route(scope)
+            self.paths.check(scope["method"], scope["path"])
             _check_content_type(scope)
             await self.app(scope, receive, outgoing.send)
         except ApiError as error:
-            await ErrorResponse(error)(scope, receive, send)
+            await _response(scope, error.body())(scope, receive, send)
         except Exception:
             if outgoing.begun:
                 raise  # the server can only cut the connection
             _log.exception("%s %s failed", scope["method"], quote(scope["path"]))
-            await ErrorResponse(self._internal(scope))(scope, receive, send)
+            await _response(scope, self._internal(scope).body())(scope, receive, send)
         else:
             if outgoing.failure:
                 answer = self._answer(scope, outgoing.failure, outgoing.body)
@@ -135,7 +137,7 @@ class OneErrorBody:
     def _counted(self, scope: Scope, send: Send) -> Send:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = scope["path"] if scope["path"] in self.routes else _NO_ROUTE
+                route = scope["path"] if scope["path"] in self.paths else _NO_ROUTE
                 self.count(route, message["status"])
             await send(message)
 
@@ -145,18 +147,17 @@ class OneErrorBody:
         """The failure that began with `start`, with our body if it has another."""
         headers = MutableHeaders(raw=list(start["headers"]))
         del headers["content-length"]
-        if _is_one_body(body):
-            return Response(body, start["status"], headers)
         del headers["content-type"]
         text = body.decode(errors="replace")
-        return ErrorResponse(self._translate(scope, start["status"], text), headers)
+        ours = _one_body(body) or self._translate(scope, start["status"], text).body()
+        return _response(scope, ours, headers)
 
     def _translate(self, scope: Scope, status: int, text: str) -> ApiError:
         """What Starlette or BentoML answered with `status` and `text`, as an error of ours."""
         asked = f"{scope['method']} {quote(scope['path'])}"
         match status:
             case 404:
-                return self._not_found(scope)
+                return self.paths.not_found(scope["method"], scope["path"])
             case 405:
                 return MethodNotAllowedError(
                     f"{asked}: the route does not take {scope['method']}; see /docs.json"
@@ -177,15 +178,6 @@ class OneErrorBody:
                 return MalformedRequestError(f"{asked}: the request cannot be read")
             case _:
                 return self._internal(scope)
-
-    def _check_route(self, scope: Scope) -> None:
-        if scope["path"] not in self.routes:
-            raise self._not_found(scope)
-
-    def _not_found(self, scope: Scope) -> NotFoundError:
-        asked = f"{scope['method']} {quote(scope['path'])}"
-        known = ", ".join(sorted(self.routes))
-        return NotFoundError(f"{asked}: there is no such route; try {known}")
 
     def _internal(self, scope: Scope) -> InternalError:
         asked = f"{scope['method']} {quote(scope['path'])}"
@@ -228,9 +220,17 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
     error: _Detail
 
 
-def _is_one_body(body: bytes) -> bool:
+def _one_body(body: bytes) -> ErrorBody | None:
+    """The one error body, if `body` is it."""
     try:
-        msgspec.json.decode(body, type=_Body)
+        detail = msgspec.json.decode(body, type=_Body).error
     except ValueError:
-        return False
-    return True
+        return None
+    return {"error": {"code": detail.code, "message": detail.message, "status": detail.status}}
+
+
+def _response(scope: Scope, body: ErrorBody, headers: MutableHeaders | None = None) -> Response:
+    """The failure `body`, in the form that clients of this path read."""
+    detail = body["error"]
+    form = {"error": detail["message"]} if of_protocol(scope["path"]) else body
+    return JSONResponse(form, detail["status"], headers)

@@ -4,13 +4,9 @@ Written from the same classes that answer: the prediction's schema, the tree of 
 in force. BentoML's own document would show its inputs and errors, which are not ours.
 """
 
-from collections.abc import Iterable
-from typing import Any
-
-from service import forms, sequences
+from service import forms, protocol_openapi, sequences
 from service.classifier import Prediction, PreviewedPrediction
 from service.errors import (
-    ApiError,
     BatchTooLargeError,
     BodyTooLargeError,
     EmptyBatchError,
@@ -37,11 +33,9 @@ from service.errors import (
     WrongTypeError,
     known_errors,
 )
+from service.openapi_parts import Errors, Json, closed, component, failures, response
 from service.preprocess import SIDE
 from service.settings import Settings
-
-Json = dict[str, Any]
-Errors = tuple[type[ApiError], ...]
 
 _ANYWHERE: Errors = (
     UnauthorizedError,
@@ -75,12 +69,17 @@ _PREVIEW: Json = {
     "type": "boolean",
     "description": "true: send back, as `preview`, the 28 x 28 picture that the model saw.",
 }
-_PREDICTION: Json = {"$ref": "#/components/schemas/Prediction"}
-_ERROR: Json = {"$ref": "#/components/schemas/Error"}
+_PREDICTION = component("Prediction")
+_ERROR = component("Error")
 
 
 def document(settings: Settings) -> Json:
     """The whole document for a service with these settings."""
+    schemas = {
+        "Prediction": _prediction(),
+        "Error": _error(),
+        **protocol_openapi.schemas(settings),
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -90,10 +89,12 @@ def document(settings: Settings) -> Json:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": "predictions"}, {"name": "operations"}],
-        "paths": {**_predictions(settings), **_operations()},
+        "tags": [
+            {"name": name} for name in ("predictions", "open inference protocol", "operations")
+        ],
+        "paths": _paths(settings),
         "components": {
-            "schemas": {"Prediction": _prediction(), "Error": _error()},
+            "schemas": schemas,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"key": []}] if settings.api_keys else [],
@@ -101,8 +102,12 @@ def document(settings: Settings) -> Json:
 
 
 def routes(settings: Settings) -> list[str]:
-    """The paths that are answered."""
-    return ["/", *_predictions(settings), *_operations()]
+    """The paths that are answered, with `{model_name}` where each model has its own."""
+    return ["/", *_paths(settings)]
+
+
+def _paths(settings: Settings) -> Json:
+    return {**_predictions(settings), **protocol_openapi.paths(settings), **_operations()}
 
 
 def _predictions(settings: Settings) -> Json:
@@ -144,14 +149,14 @@ def _predictions(settings: Settings) -> Json:
 
 
 def _route(name: str, words: str, body: Json, answer: Json, errors: Errors) -> Json:
-    responses = {"200": _response("What the model reads.", "application/json", answer)}
+    responses = {"200": response("What the model reads.", "application/json", answer)}
     return {
         "post": {
             "tags": ["predictions"],
             "operationId": name,
             "description": words,
             "requestBody": body,
-            "responses": {**responses, **_failures(errors)},
+            "responses": {**responses, **failures(errors, _ERROR)},
         }
     }
 
@@ -175,32 +180,17 @@ def _body(settings: Settings, media_type: str, fields: Json) -> Json:
     }
 
 
-def _failures(errors: Iterable[type[ApiError]]) -> Json:
-    """Responses by status; each lists the codes that it may carry, and what they mean."""
-    by_status: dict[int, list[type[ApiError]]] = {}
-    for error in errors:
-        by_status.setdefault(error.status.value, []).append(error)
-    return {
-        str(status): _response(
-            "\n".join(f"- `{error.code}`: {error.__doc__}" for error in by_status[status]),
-            "application/json",
-            _ERROR,
-        )
-        for status in sorted(by_status)
-    }
-
-
 def _operations() -> Json:
     text = {"type": "string"}
-    probe = {"200": _response("Yes.", "text/plain", text)}
-    ready = {**probe, **_failures((NotReadyError,))}
-    json = {"200": _response("A document.", "application/json", {"type": "object"})}
+    probe = {"200": response("Yes.", "text/plain", text)}
+    ready = {**probe, **failures((NotReadyError,), _ERROR)}
+    json = {"200": response("A document.", "application/json", {"type": "object"})}
     return {
         "/healthz": _get("healthz", "The same as /livez.", probe),
         "/livez": _get("livez", "Whether the process is alive.", probe),
         "/readyz": _get("readyz", "Whether every model is loaded and can be asked.", ready),
         "/metrics": _get(
-            "metrics", "Prometheus metrics.", {"200": _response("Metrics.", "text/plain", text)}
+            "metrics", "Prometheus metrics.", {"200": response("Metrics.", "text/plain", text)}
         ),
         "/docs.json": _get("docs", "The description of the service.", json),
         "/schema.json": _get("schema", "What BentoML's clients need to know.", json),
@@ -210,10 +200,6 @@ def _operations() -> Json:
 def _get(name: str, words: str, responses: Json) -> Json:
     operation = {"tags": ["operations"], "operationId": name, "description": words}
     return {"get": {**operation, "responses": responses}}
-
-
-def _response(words: str, media_type: str, schema: Json) -> Json:
-    return {"description": words, "content": {media_type: {"schema": schema}}}
 
 
 def _prediction() -> Json:
@@ -230,13 +216,4 @@ def _error() -> Json:
         "message": {"type": "string", "description": "For people: what, why, and the remedy."},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
     }
-    return _object({"error": _object(detail)})
-
-
-def _object(properties: Json) -> Json:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    return closed({"error": closed(detail)})

@@ -53,6 +53,19 @@ class Registry:
             )
         return self._classifiers[name]
 
+    def graph(self, name: str) -> tuple[Manifest, Backend]:
+        """The model called `name`, whatever its task: what it says of itself, and what runs it.
+
+        Raises:
+            ModelNotFoundError: no model is called so.
+
+        """
+        if name not in self._models:
+            raise ModelNotFoundError(
+                f"there is no model {quote(name)}; published are: {', '.join(self._models)}"
+            )
+        return self._models[name]
+
 
 def load(settings: Settings) -> Registry:
     """Check every published model, and only then load and warm up every one.

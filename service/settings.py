@@ -78,6 +78,10 @@ class Settings(BaseSettings):
         description="Pixels of an image, checked from its header before it is decoded.",
     )
     max_batch: Count = Field(default=256, description="Images, or sequences, of one request.")
+    max_v2_batch: Count = Field(
+        default=1024,
+        description="Length of a free axis, the batch for one, of a tensor under `/v2`.",
+    )
     max_pending: Count = Field(
         default=256, description="Requests of one worker under way at once; 429 beyond."
     )

@@ -30,6 +30,7 @@ def small_recipe(cell: Cell = "lstm", **changes: Any) -> Recipe:
         "hidden_size": 16,
         "epochs": 2,
         "batch_size": 32,
+        "outliers": 0.0,
     }
     return Recipe(**{**settings, **changes})
 

@@ -11,6 +11,7 @@ from service.errors import ApiError, ErrorResponse, NotAnImageError, quote
 STATUS_BY_CODE = {
     "malformed_request": 400,
     "invalid_json": 400,
+    "unknown_tensor": 400,
     "unauthorized": 401,
     "not_found": 404,
     "model_not_found": 404,

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from service.errors import ApiError, ErrorResponse, NotAnImageError
 from service.middleware import BodyGuard, OneErrorBody, Receive, Scope, Send
+from service.paths import Paths
 
 LIMIT = 1000
 
@@ -46,10 +47,16 @@ ROUTES = [
     Route("/crash", crash),
     Route("/echo", echo, methods=["POST"]),
     Route("/fail/{status}", fail, methods=["GET", "POST"]),
+    Route("/v2/fail/{status}", fail),
+    Route("/v2/ours", ours),
+    Route("/v2/crash", crash),
+    Route("/v2/echo", echo, methods=["POST"]),
     Route("/ours", ours),
     Route("/fine", PlainTextResponse("fine")),
 ]
-PATHS = ["/crash", "/echo", "/ours", "/fine", *(f"/fail/{status}" for status in range(300, 600))]
+STATUSES = range(300, 600)
+PLAIN = ["/crash", "/echo", "/ours", "/fine", *(f"/fail/{status}" for status in STATUSES)]
+PATHS = Paths([*PLAIN, *(f"/v2{path}" for path in PLAIN)], models=["gru"])
 COUNTED: list[tuple[str, int]] = []
 
 
@@ -232,3 +239,30 @@ def test_each_answer_is_counted_once_by_its_route(
     COUNTED.clear()
     ask(method, path)
     assert [counted] == COUNTED
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("GET", "/v2/nope", 404, "no such route"),
+        ("GET", "/v2/models/vit", 404, "no model 'vit'; published are: gru"),
+        ("GET", "/v2/ours", 415, "not an image"),
+        ("GET", "/v2/crash", 500, "its log tells more"),
+        ("GET", "/v2/echo", 405, "does not take GET"),
+        ("GET", "/v2/fail/503?by=starlette", 503, "the reason"),
+        ("GET", "/v2/fail/504?by=bentoml", 504, "not ready in time"),
+        ("GET", "/v2/fail/429?by=bentoml", 429, "too many requests"),
+        ("GET", "/v2/fail/500?by=bentoml", 500, "its log tells more"),
+        ("POST", "/v2/echo", 413, f"at most {LIMIT}"),
+    ],
+)
+def test_under_v2_every_failure_has_the_protocol_s_form(
+    method: str, path: str, status: int, message: str
+) -> None:
+    response = ask(method, path, content=b"x" * (LIMIT + 1) if method == "POST" else b"")
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json"
+    document = response.json()
+    assert document.keys() == {"error"}
+    assert message in document["error"]
+    assert "secret" not in response.text

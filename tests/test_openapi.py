@@ -11,7 +11,8 @@ from service.settings import Settings
 from tests.test_errors import leaves
 
 DOCUMENT = openapi.document(Settings.from_environment(max_batch=17, max_body_bytes=12345))
-ROUTES = ("/predict", "/predict_batch", "/predict_sequences")
+INFER = "/v2/models/{model_name}/infer"
+ROUTES = ("/predict", "/predict_batch", "/predict_sequences", INFER)
 
 
 def test_is_valid_openapi() -> None:
@@ -23,6 +24,22 @@ def test_shows_the_limits_in_force() -> None:
     images = batch["content"]["multipart/form-data"]["schema"]["properties"]["images"]
     assert images["maxItems"] == 17
     assert "12345 bytes" in batch["description"]
+
+
+def test_shows_the_limit_of_a_tensor() -> None:
+    document = openapi.document(Settings.from_environment(max_v2_batch=33))
+    request = document["components"]["schemas"]["V2Request"]["properties"]
+    assert "33" in request["inputs"]["items"]["properties"]["shape"]["items"]["description"]
+
+
+def test_a_failure_under_v2_has_the_protocol_s_form() -> None:
+    for route, methods in DOCUMENT["paths"].items():
+        operation = methods.get("post") or methods["get"]
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                form = "V2Error" if route.startswith("/v2") else "Error"
+                schema = response["content"]["application/json"]["schema"]
+                assert schema == {"$ref": f"#/components/schemas/{form}"}
 
 
 def test_the_error_body_lists_every_code() -> None:

@@ -47,6 +47,18 @@ def test_an_unknown_name_lists_the_models(models_dir: Path) -> None:
         registry.classifier("vit")
 
 
+def test_every_model_runs_by_its_tensors_whatever_its_task(tmp_path: Path) -> None:
+    publish(tmp_path, "lstm")
+    publish_stateful(tmp_path)
+    registry = load(settings(tmp_path))
+    manifest, backend = registry.graph("stateful")
+    rows, total = np.ones((2, 28, 28), np.float32), np.array([1, 2], np.float32)
+    answer = backend.run({"rows": rows, "total": total})
+    np.testing.assert_array_equal(answer[manifest.outputs[0].name], total + 784)
+    with pytest.raises(ModelNotFoundError, match=r"no model 'gru'; published are: lstm, stateful"):
+        registry.graph("gru")
+
+
 def test_a_model_of_another_task_is_loaded_but_does_not_predict(tmp_path: Path) -> None:
     publish(tmp_path, "lstm")
     publish_stateful(tmp_path)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.e2e.server import Server, serve
+from tests.published import publish, publish_stateful
 
 # Small, so that every limit can be met quickly.
 LIMITS = {
@@ -24,6 +25,19 @@ def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterat
     folder = tmp_path_factory.mktemp("server")
     settings = {"MODELS_DIR": models_dir, "DEVICE": "cpu", **LIMITS}
     with serve(folder, settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def v2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of two classifiers, and of a model of another task that carries state."""
+    models = tmp_path_factory.mktemp("v2_models")
+    publish(models, "lstm")
+    publish(models, "gru", shift=1)
+    publish_stateful(models)
+    limits = {"MAX_V2_BATCH": 6, "MAX_BODY_BYTES": 100_000, "MAX_BATCH": 5}
+    settings = {"MODELS_DIR": models, "DEVICE": "cpu", **limits}
+    with serve(tmp_path_factory.mktemp("v2_server"), settings) as server:
         yield server
 
 

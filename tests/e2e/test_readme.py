@@ -39,12 +39,21 @@ def test_curl_is_answered_with_the_right_digits(shipped: Server, command: str) -
     assert [prediction["digit"] for prediction in predictions] == [DIGITS[name] for name in sent]
 
 
-def test_the_python_example_runs(shipped: Server) -> None:
-    [example] = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    program = example.replace("http://localhost:3000", shipped.url)
-    done = subprocess.run(
+def run_example(shipped: Server, importing: str) -> str:
+    """What the one Python example prints that has this import, asking the server `shipped`."""
+    examples = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    [example] = [example for example in examples if importing in example]
+    program = example.replace("localhost:3000", shipped.url.removeprefix("http://"))
+    return subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    first, second = done.stdout.splitlines()
+    ).stdout
+
+
+def test_the_example_with_bentoml_s_client_runs(shipped: Server) -> None:
+    first, second = run_example(shipped, "import bentoml").splitlines()
     assert "'digit': 7" in first
     assert second.count("'model': 'rnn'") == 2
+
+
+def test_the_example_with_triton_s_client_runs(shipped: Server) -> None:
+    assert run_example(shipped, "from tritonclient import http") == "(2, 10)\n"

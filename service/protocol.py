@@ -1,0 +1,162 @@
+"""The Open Inference Protocol, version 2, over REST: any published graph by its named tensors.
+
+Clients of KServe, Triton and the like speak it. It serves every model, whatever its task; recurrent
+state is an input and an output like the others, and the client hands the one on to the other.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar, TypeVarTuple
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from models.manifest import Manifest, Tensor
+from service.backends import Backend, Kind
+from service.errors import ApiError, ErrorResponse, ModelNotFoundError, quote
+from service.inference import (
+    HEADER_LENGTH,
+    VERSION,
+    Answer,
+    check_media_type,
+    read_inference,
+    write_answer,
+)
+from service.metrics import metrics
+from service.paths import AT_VERSION, INFER, MODEL, PROTOCOL, READY
+from service.registry import Registry
+from service.tensors import DATATYPE
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+Json = dict[str, Any]
+
+# In the form <project>_<format> that the protocol asks for.
+_PLATFORMS: dict[Kind, str] = {
+    "onnxruntime": "onnxruntime_onnx",
+    "torchscript": "pytorch_torchscript",
+}
+# Of the interface, not of the program.
+_SERVER: Json = {"name": "rowreader", "version": "1", "extensions": ["binary_tensor_data"]}
+
+
+class Reader(Protocol):
+    """What the protocol needs of the service."""
+
+    def models(self) -> Registry:
+        """The loaded models, or `NotReadyError`."""
+
+    def admitted(self) -> AbstractContextManager[None]:
+        """A place among the requests under way, or `TooManyRequestsError`."""
+
+    def run(self, work: Callable[[*Args], T], *args: *Args) -> Awaitable[T]:
+        """Work off the event loop, on the threads of the service."""
+
+
+class OpenInference:
+    """The routes of the protocol."""
+
+    def __init__(self, reader: Callable[[], Reader], max_axis: int) -> None:
+        """Ask `reader()` at each request; free axes may be `max_axis` long."""
+        self._reader, self._max_axis = reader, max_axis
+
+    def application(self) -> Starlette:
+        """The routes, each failure answered with the one error body."""
+        return Starlette(
+            routes=self._routes(),
+            exception_handlers={ApiError: _refuse, ClientDisconnect: _hang_up},
+        )
+
+    def _routes(self) -> list[Route]:
+        of_models = [
+            (READY, self.model_ready, "GET"),
+            (INFER, self.infer, "POST"),
+            ("", self.model, "GET"),
+        ]
+        return [
+            Route(PROTOCOL, self.server),
+            Route(f"{PROTOCOL}/health/live", self.live),
+            Route(f"{PROTOCOL}/health/ready", self.ready),
+            *(
+                Route(MODEL + version + action, endpoint, methods=[method])
+                for version in ("", AT_VERSION)
+                for action, endpoint, method in of_models
+            ),
+        ]
+
+    async def server(self, _: Request) -> Response:
+        """Who serves, and with which extensions."""
+        return JSONResponse(_SERVER)
+
+    async def live(self, _: Request) -> Response:
+        """Whether the process answers."""
+        return JSONResponse({"live": True})
+
+    async def ready(self, _: Request) -> Response:
+        """Whether every model is loaded."""
+        self._reader().models()
+        return JSONResponse({"ready": True})
+
+    async def model(self, request: Request) -> Response:
+        """The model's inputs and outputs."""
+        return JSONResponse(_describe(*self._graph(request)))
+
+    async def model_ready(self, request: Request) -> Response:
+        """Whether the model is loaded."""
+        manifest, _ = self._graph(request)
+        return JSONResponse({"name": manifest.name, "ready": True})
+
+    async def infer(self, request: Request) -> Response:
+        """Run the model."""
+        manifest, backend = self._graph(request)
+        check_media_type(request.headers.get("content-type", ""))
+        length = request.headers.get(HEADER_LENGTH)
+        reader = self._reader()
+        with reader.admitted():
+            body = await request.body()
+            answer = await reader.run(_infer, manifest, backend, body, length, self._max_axis)
+        return Response(answer.body, headers=answer.headers)
+
+    def _graph(self, request: Request) -> tuple[Manifest, Backend]:
+        name, version = request.path_params["model_name"], request.path_params.get("model_version")
+        manifest, backend = self._reader().models().graph(name)
+        if version not in (None, VERSION):
+            raise ModelNotFoundError(
+                f"model {name!r} has no version {quote(version)}, only: {VERSION}"
+            )
+        return manifest, backend
+
+
+async def _refuse(_: Request, error: Any) -> Response:
+    return ErrorResponse(error)
+
+
+async def _hang_up(_: Request, __: Any) -> Response:
+    return Response()  # nobody is there to read it
+
+
+def _infer(
+    manifest: Manifest, backend: Backend, body: bytes, header_length: str | None, max_axis: int
+) -> Answer:
+    asked = read_inference(body, header_length, manifest, max_axis)
+    batch = len(asked.inputs[manifest.inputs[0].name])
+    with metrics().inference(manifest.name, batch):
+        outputs = backend.run(asked.inputs)
+    return write_answer(manifest.name, asked, outputs)
+
+
+def _describe(manifest: Manifest, backend: Backend) -> Json:
+    return {
+        "name": manifest.name,
+        "versions": [VERSION],
+        "platform": _PLATFORMS[backend.name],
+        "inputs": [_metadata(tensor) for tensor in manifest.inputs],
+        "outputs": [_metadata(tensor) for tensor in manifest.outputs],
+    }
+
+
+def _metadata(tensor: Tensor) -> Json:
+    shape = [dim if isinstance(dim, int) else -1 for dim in tensor.dims]
+    return {"name": tensor.name, "datatype": DATATYPE, "shape": shape}
