@@ -125,8 +125,8 @@ _OUTLIERS = 0.25
 
 _ALL = (
     # A plain RNN has no gates to remember with: it needs a second layer to come near the others,
-    # and with their learning rate its gradient explodes now and then. It has the least room for
-    # outliers, so it sees half as many.
+    # and with their learning rate its gradient explodes now and then. It has no room for outliers
+    # and other pens: with them it read 98.9 % of the validation digits instead of 99.2 %.
     Recipe(
         name="rnn",
         cell="rnn",
@@ -135,8 +135,6 @@ _ALL = (
         learning_rate=1e-3,
         epochs=30,
         floors={"mnist": 0.985, "digits": 0.90},
-        augmentation=_PENS,
-        outliers=_OUTLIERS / 2,
     ),
     # With 128 units, as an LSTM has, a GRU has a quarter fewer weights, and loses accuracy on
     # digits by learning outliers beside them.
