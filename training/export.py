@@ -213,11 +213,24 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the code that exports, with "+" if files differ from it; none outside git."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+    """The commit of the code that exports, with "+" if files differ from it; none outside git.
+
+    What this very command publishes is no difference.
+    """
+    head = _git("rev-parse", "HEAD")
+    published = f":(top,exclude){Path(models.__file__).parent.name}/*/*"
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":(top)", published)
+    return None if head is None else head + ("+" if changed else "")
+
+
+def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(  # noqa: S603  a fixed command
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        done = subprocess.run(  # noqa: S603  arguments of our own
+            ["git", *arguments],  # noqa: S607  wherever it is installed
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return None
