@@ -162,10 +162,8 @@ class RequestTimeoutError(ApiError, code="timeout", status=504):
 class ErrorResponse(JSONResponse):
     """An `ApiError` as an HTTP response."""
 
-    def __init__(self, error: ApiError, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(
-            error.body(), status_code=error.status, headers={**error.headers, **(headers or {})}
-        )
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(error.body(), status_code=error.status, headers=dict(error.headers))
 
 
 def known_errors(root: type[ApiError] = ApiError) -> list[type[ApiError]]:

@@ -66,7 +66,6 @@ class Metrics:
         """`work`, timing how long it waited from now on."""
         submitted = time.perf_counter()
 
-        @functools.wraps(work)
         def timed(*args: *Args) -> T:
             self._queue.observe(time.perf_counter() - submitted)
             return work(*args)

@@ -1,7 +1,7 @@
 """What stands around every route: limits before a request is read, one body after it failed."""
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -123,7 +123,7 @@ class OneErrorBody:
             _check_content_type(scope)
             await self.app(scope, receive, outgoing.send)
         except ApiError as error:
-            await _response(scope, error.body())(scope, receive, send)
+            await _response(scope, error.body(), error.headers)(scope, receive, send)
         except Exception:
             if outgoing.begun:
                 raise  # the server can only cut the connection
@@ -204,7 +204,7 @@ class _Outgoing:
 
 
 def _check_content_type(scope: Scope) -> None:
-    """Refuse what BentoML's access log cannot decode, and would fail on after the answer."""
+    """Refuse what is no ASCII: it has no meaning in HTTP, and libraries fail on it."""
     for name, value in scope["headers"]:
         if name == b"content-type" and not value.isascii():
             raise UnsupportedMediaTypeError(f"Content-Type is {quote(value)}, expected ASCII")
@@ -229,7 +229,7 @@ def _one_body(body: bytes) -> ErrorBody | None:
     return {"error": {"code": detail.code, "message": detail.message, "status": detail.status}}
 
 
-def _response(scope: Scope, body: ErrorBody, headers: MutableHeaders | None = None) -> Response:
+def _response(scope: Scope, body: ErrorBody, headers: Mapping[str, str] | None = None) -> Response:
     """The failure `body`, in the form that clients of this path read."""
     detail = body["error"]
     form = {"error": detail["message"]} if of_protocol(scope["path"]) else body

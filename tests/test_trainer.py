@@ -107,6 +107,18 @@ def test_a_pen_is_thicker_or_thinner_and_moves_nothing() -> None:
     assert torch.equal(pen(rows, Augmentation(pen=0.0), torch.Generator()), rows)
 
 
+def test_what_a_recipe_leaves_out_draws_no_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a model trained before there was such a choice could not be trained again."""
+    whole = trained(small_recipe(epochs=1))
+
+    def fail(*_: object) -> None:
+        raise AssertionError("drawn, though the recipe does not ask for it")
+
+    monkeypatch.setattr("training.trainer.pen", fail)
+    monkeypatch.setattr("torch.randint", fail)
+    assert same_weights(trained(small_recipe(epochs=1)).network, whole.network)
+
+
 def test_outliers_make_the_network_unsure_of_them() -> None:
     shown = outliers.draw(100, digits().train.images, seed=9)
     confidence = {}

@@ -133,7 +133,9 @@ class Trainer:
             group["lr"] = learning_rate(self.recipe, step, self.steps_per_epoch)
         images = torch.cat([batch.images, self._some_outliers(len(batch), generator)])
         rows = affine(as_rows(images), self.recipe.augmentation, generator)
-        logits = self.network(pen(rows, self.recipe.augmentation, generator))
+        if self.recipe.augmentation.pen:
+            rows = pen(rows, self.recipe.augmentation, generator)
+        logits = self.network(rows)
         digits, others = logits.split([len(batch), len(images) - len(batch)])
         loss = functional.cross_entropy(digits, batch.labels)
         total = loss
@@ -154,8 +156,11 @@ class Trainer:
     def _some_outliers(self, batch: int, generator: torch.Generator) -> Tensor:
         """Outliers for a batch of so many digits, (k, 28, 28) uint8."""
         count = round(batch * self.recipe.outliers)
-        highest = max(1, len(self._outliers))
-        index = torch.randint(highest, (count,), generator=generator, device=self.device)
+        if not count:
+            return self._outliers[:0]
+        index = torch.randint(
+            len(self._outliers), (count,), generator=generator, device=self.device
+        )
         return self._outliers[index]
 
     def _check_finite(self, loss: Tensor, epoch: int, step: int) -> None:
