@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from training import checkpoint, runs
+from training.architectures import Cell
 from training.data import DataSet, Split, load
-from training.recipes import Cell, Recipe
+from training.recipes import Recipe
 from training.trainer import Trainer
 
 CPU = torch.device("cpu")

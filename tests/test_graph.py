@@ -15,7 +15,7 @@ from training.networks import RowClassifier
 
 def network(cell: Any, layers: int = 1) -> RowClassifier:
     torch.manual_seed(0)
-    made = RowClassifier(small_recipe(cell, num_layers=layers)).eval()
+    made = RowClassifier(small_recipe(cell, num_layers=layers).network).eval()
     for parameter in made.parameters():  # biases start at zero, which would hide their order
         parameter.data += torch.randn_like(parameter) * 0.3
     return made

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.samples import CPU, digits
+from training.fields import RecipeError
 from training.graph import build
-from training.recipes import RECIPES, Augmentation, Recipe, RecipeError, recipe_for
+from training.recipes import RECIPES, Augmentation, Recipe, recipe_for
 from training.trainer import Trainer
 
 

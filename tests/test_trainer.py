@@ -71,7 +71,7 @@ def test_the_rate_warms_up_to_its_peak_and_falls_to_nearly_nothing() -> None:
 
 def test_the_network_reads_top_to_bottom() -> None:
     """A change in the last row cannot change what was known before it: the cell is causal."""
-    network = RowClassifier(small_recipe("gru")).eval()
+    network = RowClassifier(small_recipe("gru").network).eval()
     rows = torch.rand(1, 28, 28)
     changed = rows.clone()
     changed[:, -1] = 0.0

@@ -7,6 +7,7 @@ kill at any moment leaves the last complete checkpoint.
 import dataclasses
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from training.data import DataSet
+from training.fields import RecipeError
 from training.networks import RowClassifier
-from training.recipes import Recipe, RecipeError
+from training.recipes import Recipe
 from training.trainer import Epoch, Trainer
 
 FILENAME = "checkpoint.json"
@@ -55,7 +57,7 @@ def save(folder: Path, trainer: Trainer, environment: dict[str, str]) -> None:
     """Write the trainer's state after its last finished epoch."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"epoch-{len(trainer.history):04d}.safetensors"
-    _replace(folder / name, lambda path: save_file(_tensors(trainer), path))
+    replace_file(folder / name, lambda path: save_file(_tensors(trainer), path))
     document = {
         "version": VERSION,
         "recipe": trainer.recipe.to_dict(),
@@ -66,7 +68,7 @@ def save(folder: Path, trainer: Trainer, environment: dict[str, str]) -> None:
         "environment": environment,
     }
     text = json.dumps(document, indent=2) + "\n"
-    _replace(folder / FILENAME, lambda path: path.write_text(text, encoding="utf-8"))
+    replace_file(folder / FILENAME, lambda path: path.write_text(text, encoding="utf-8"))
     for old in folder.glob("epoch-*.safetensors"):
         if old.name != name:
             old.unlink()
@@ -130,7 +132,7 @@ def best_network(folder: Path, checkpoint: Checkpoint) -> RowClassifier:
         CheckpointError: the tensors are damaged or do not fit the recipe.
 
     """
-    network = RowClassifier(checkpoint.recipe)
+    network = RowClassifier(checkpoint.recipe.network)
     _load_into(network, _read(folder, checkpoint, torch.device("cpu")), "best.", folder)
     return network.eval().requires_grad_(False)
 
@@ -181,8 +183,8 @@ def _load_into(module: nn.Module, tensors: dict[str, Tensor], prefix: str, folde
         raise CheckpointError(f"{folder} does not fit its recipe ({error}); {_REMEDY}") from error
 
 
-def _replace(path: Path, write: Any) -> None:
-    """Write a file beside its place, have the disk hold it, then move it there in one step."""
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` put a file beside `path`, the disk hold it, then move it there in one step."""
     beside = path.with_name(f".{path.name}.partial")
     write(beside)
     with beside.open("rb") as file:

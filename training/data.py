@@ -29,6 +29,18 @@ class Split:
         """The images and labels at `index` (k,) int64."""
         return Split(self.images[index], self.labels[index])
 
+    def first(self, count: int | None) -> "Split":
+        """The first `count`, or all of them for None."""
+        return Split(self.images[:count], self.labels[:count])
+
+    def join(self, other: "Split") -> "Split":
+        """These, and behind them the `other` ones."""
+        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and labels in order, `size` at a time, the last perhaps fewer."""
+        return zip(self.images.split(size), self.labels.split(size), strict=True)
+
     def to(self, device: torch.device) -> "Split":
         """The same split, resident on `device`."""
         return Split(self.images.to(device), self.labels.to(device))

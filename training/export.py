@@ -23,11 +23,12 @@ import models
 from models.manifest import FILENAME, Calibration, File, Manifest, Metric, Tensor
 from models.publish import publish, staging
 from training import checkpoint, runs
+from training.architectures import CLASSES, COLUMNS, ROWS
 from training.calibration import calibrate
 from training.checkpoint import Checkpoint, CheckpointError
 from training.data import DataError, DataSet, Split, load
 from training.graph import write_onnx
-from training.networks import CLASSES, COLUMNS, ROWS, RowClassifier
+from training.networks import RowClassifier
 from training.options import (
     INTERRUPTED,
     DeviceError,

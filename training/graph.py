@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import nn
 
-from training.networks import CLASSES, COLUMNS, ROWS, RowClassifier
+from training.architectures import CLASSES, COLUMNS, ROWS
+from training.networks import RowClassifier
 
 Form = Literal["unrolled", "one_node"]
 

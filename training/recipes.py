@@ -8,13 +8,10 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-Cell = Literal["rnn", "gru", "lstm"]
-
-
-class RecipeError(ValueError):
-    """A recipe asks for what cannot be; the message names the field, its value and its range."""
+from training.architectures import Cell, RecurrentConfig
+from training.fields import RecipeError, check, check_choice, check_counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +26,11 @@ class Augmentation:
     pen: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self, "rotation", 0.0, 180.0)
-        _check(self, "scale", 0.0, 0.9)
-        _check(self, "shear", 0.0, 1.0)
-        _check(self, "shift", 0.0, 14.0)
-        _check(self, "pen", 0.0, 1.0)
+        check(self, "rotation", 0.0, 180.0)
+        check(self, "scale", 0.0, 0.9)
+        check(self, "shear", 0.0, 1.0)
+        check(self, "shift", 0.0, 14.0)
+        check(self, "pen", 0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,24 +65,30 @@ class Recipe:
     floors: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.cell not in get_args(Cell):
-            raise RecipeError(f"cell is {self.cell!r}, expected one of {', '.join(get_args(Cell))}")
-        for name in ("hidden_size", "num_layers", "epochs", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise RecipeError(f"{name} is {value!r}, expected a whole number")
-            _check(self, name, 1, 1_000_000)
-        _check(self, "learning_rate", 0.0, 10.0, open_below=True)
-        _check(self, "warmup", 0.0, 1.0)
-        _check(self, "weight_decay", 0.0, 1.0)
-        _check(self, "clip_norm", 0.0, math.inf, open_below=True)
-        _check(self, "average_decay", 0.0, 1.0)
-        _check(self, "outliers", 0.0, 1.0)
-        _check(self, "outlier_weight", 0.0, 10.0)
-        _check(self, "seed", 0, 2**31 - 1)
+        check_choice(self, "cell", get_args(Cell))
+        check_counts(self, "hidden_size", "num_layers", "epochs", "batch_size")
+        check(self, "learning_rate", 0.0, 10.0, open_below=True)
+        check(self, "warmup", 0.0, 1.0)
+        check(self, "weight_decay", 0.0, 1.0)
+        check(self, "clip_norm", 0.0, math.inf, open_below=True)
+        check(self, "average_decay", 0.0, 1.0)
+        check(self, "outliers", 0.0, 1.0)
+        check(self, "outlier_weight", 0.0, 10.0)
+        check(self, "seed", 0, 2**31 - 1)
         for name, floor in self.floors.items():
             if not 0.0 <= floor <= 1.0:
                 raise RecipeError(f"floors[{name!r}] is {floor}, expected a fraction in [0, 1]")
+
+    @property
+    def network(self) -> RecurrentConfig:
+        """What the network is made of."""
+        return RecurrentConfig(
+            cell=self.cell,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            start="orthogonal",
+            normalised=True,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain data, ready for JSON."""
@@ -109,14 +112,6 @@ class Recipe:
         """What `other` changes, as "field: this -> that"."""
         mine, theirs = self.to_dict(), other.to_dict()
         return [f"{key}: {mine[key]} -> {theirs[key]}" for key in mine if mine[key] != theirs[key]]
-
-
-def _check(owner: object, name: str, low: float, high: float, *, open_below: bool = False) -> None:
-    value = getattr(owner, name)
-    # A NaN fails every comparison, so it is refused too.
-    if not (low < value if open_below else low <= value) or not value <= high:
-        bracket = "(" if open_below else "["
-        raise RecipeError(f"{name} is {value!r}, expected a number in {bracket}{low}, {high}]")
 
 
 # What uploads are like: other pens than MNIST's, and pictures of no digit.

@@ -14,6 +14,7 @@ import torch
 from training import checkpoint, runs
 from training.checkpoint import CheckpointError
 from training.data import DataError, DataSet, load
+from training.fields import RecipeError
 from training.options import (
     INTERRUPTED,
     DeviceError,
@@ -22,7 +23,7 @@ from training.options import (
     describe_recipes,
     recipe_name,
 )
-from training.recipes import Recipe, RecipeError, recipe_for
+from training.recipes import Recipe, recipe_for
 from training.trainer import Trainer, TrainingDiverged
 
 

@@ -61,7 +61,7 @@ class Trainer:
         self.device = device
         self.data = data.to(device)
         torch.manual_seed(recipe.seed)
-        self.network = RowClassifier(recipe).to(device)
+        self.network = RowClassifier(recipe.network).to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.best = copy.deepcopy(self.average)
         self.optimizer = torch.optim.AdamW(

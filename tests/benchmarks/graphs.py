@@ -97,7 +97,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |")
     for name, recipe in RECIPES.items():
         torch.manual_seed(0)
-        network = RowClassifier(recipe).eval()
+        network = RowClassifier(recipe.network).eval()
         forms = session(serialise(build(network, "one_node"))), session(unrolled(network))
         for batch in BATCHES:
             rows = np.random.default_rng(0).random((batch, 28, 28), np.float32)

@@ -1,0 +1,122 @@
+"""Finished plain runs on disk: `runs/NAME/seed-K.json` and the weights in `seed-K.safetensors`.
+
+The JSON is written last and in one step, so a run that was killed is as if it had never begun.
+"""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from training.checkpoint import CheckpointError, replace_file
+from training.data import DataSet
+from training.networks import build
+from training.plain_recipe import PlainRecipe
+from training.plain_trainer import PlainTrainer, Point
+from training.runs import environment
+
+VERSION = 1
+NO_DATA = "waves"  # what a regression is trained on instead of a data set
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedRun:
+    """What one finished run came to."""
+
+    recipe: dict[str, Any]
+    dataset: str
+    digests: dict[str, str]  # of the data set's files
+    environment: dict[str, str]  # versions and device that trained it
+    seconds: float  # by the clock
+    core_seconds: float  # of one processor core
+    curve: list[Point]
+    scores: dict[str, float]  # see `training.lessons.Lesson.scores`
+
+
+def dataset_name(recipe: PlainRecipe, dataset: str) -> str:
+    """What `recipe` is really trained on where `dataset` is asked for."""
+    return NO_DATA if recipe.task == "regress" else dataset
+
+
+def train(
+    folder: Path,
+    recipe: PlainRecipe,
+    data: DataSet | None,
+    device: torch.device,
+    on_step: Callable[[], object] = lambda: None,
+) -> SeedRun:
+    """Train `recipe` and keep the run in `folder`, in the place of an earlier one of its seed."""
+    started, core_started = time.perf_counter(), time.process_time()
+    trainer = PlainTrainer(recipe, data, device)
+    scores = trainer.run(on_step)
+    run = SeedRun(
+        recipe=recipe.to_dict(),
+        dataset=data.name if data else NO_DATA,
+        digests=dict(data.digests) if data else {},
+        environment=environment(device),
+        seconds=time.perf_counter() - started,
+        core_seconds=time.process_time() - core_started,
+        curve=trainer.curve,
+        scores=scores,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.cpu() for name, tensor in trainer.network.state_dict().items()}
+    replace_file(_weights(folder, recipe.seed), lambda path: save_file(weights, path))
+    text = json.dumps({"version": VERSION, **dataclasses.asdict(run)}, indent=2) + "\n"
+    replace_file(_record(folder, recipe.seed), lambda path: path.write_text(text, encoding="utf-8"))
+    return run
+
+
+def find(folder: Path, recipe: PlainRecipe, data: DataSet | None) -> SeedRun | None:
+    """The finished run of exactly this recipe and data in `folder`; None when it must be trained.
+
+    Raises:
+        CheckpointError: what lies there is damaged.
+
+    """
+    path = _record(folder, recipe.seed)
+    try:
+        document: dict[str, Any] = json.loads(path.read_bytes())
+        if document.pop("version") != VERSION:
+            return None
+        curve = [Point(**point) for point in document.pop("curve")]
+        run = SeedRun(curve=curve, **document)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}); delete it to train again") from error
+    digests = dict(data.digests) if data else {}
+    same = run.recipe == recipe.to_dict() and run.digests == digests
+    return run if same and _weights(folder, recipe.seed).is_file() else None
+
+
+def network(folder: Path, recipe: PlainRecipe) -> nn.Module:
+    """The trained network of a finished run, in eval mode on the CPU.
+
+    Raises:
+        CheckpointError: its weights are damaged or do not fit the recipe.
+
+    """
+    path = _weights(folder, recipe.seed)
+    trained = build(recipe.network)
+    try:
+        trained.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}); delete it to train again") from error
+    return trained.eval().requires_grad_(False)
+
+
+def _record(folder: Path, seed: int) -> Path:
+    return folder / f"seed-{seed}.json"
+
+
+def _weights(folder: Path, seed: int) -> Path:
+    return folder / f"seed-{seed}.safetensors"
