@@ -89,17 +89,22 @@ class Metric:
 class Parity:
     """How one form, run by one backend on one provider at one batch size, agreed with eager torch.
 
-    `max_difference` is the largest absolute difference of any logit, `agreed` of `n` decisions were
-    the same, `accuracy` is this form's own.
+    `max_difference` is the largest absolute difference of any number that comes out, over `n`
+    samples, or windows of a sequence. A classifier has `agreed`, how many of the `n` decisions were
+    the same, and `accuracy`, this form's own; any other task has `error`, this form's own mean
+    squared error; a model that carries state also `growth`, how many times the largest difference
+    of the last tenth of the windows is that of the first.
     """
 
     backend: str
     provider: str
     batch_size: int
     max_difference: float
-    agreed: int
     n: int
-    accuracy: float
+    agreed: int | None = None
+    accuracy: float | None = None
+    error: float | None = None
+    growth: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The two commands, `training.train` and `training.export`, as a person meets them."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from models.manifest import Manifest
 from tests.samples import finished_run, small_recipe
 from training import export, parity, runs, train
 from training.structure import Failure
+from training.tutorials import TUTORIALS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 
@@ -162,9 +164,9 @@ def test_export_publishes_a_proven_model(tmp_path: Path) -> None:
 
 
 def test_a_model_of_other_data_never_takes_the_name_of_one_of_mnist() -> None:
-    recipe = small_recipe()
-    assert runs.run_name(recipe, "mnist") == "lstm"
-    assert runs.run_name(recipe, "digits") == "lstm-digits"
+    assert runs.run_name("lstm", "mnist") == "lstm"
+    assert runs.run_name("lstm", "digits") == "lstm-digits"
+    assert runs.run_name("sine", "waves") == "sine"
 
 
 def test_a_model_below_its_floor_is_not_published_and_the_old_one_stays(
@@ -193,6 +195,71 @@ def test_a_failed_proof_lists_everything_and_publishes_nothing(
     error = capsys.readouterr().err
     for line in ("lstm-digits was not published", "names: onnx: planted", "planted too", "floor:"):
         assert line in error
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def tutorial(command: Any, root: Path, *arguments: str) -> int:
+    options = ["--dataset", "digits", "--runs-dir", str(root / "runs"), "--device", "cpu"]
+    if command is export.main:
+        options += ["--models-dir", str(root / "models")]
+    status: int = command([*arguments, *options])
+    return status
+
+
+def test_a_tutorial_s_recipe_is_trained_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tutorial(train.main, tmp_path, "mlp-50", "--seed", "3") == 0
+    assert "mlp-50-digits, seed 3: accuracy test 0." in capsys.readouterr().out
+    assert (tmp_path / "runs" / "mlp-50-digits" / "seed-3.json").is_file()
+    assert tutorial(train.main, tmp_path, "mlp-50", "--seed", "3") == 1
+    assert "holds a finished run of seed 3; --restart" in capsys.readouterr().err
+    assert tutorial(train.main, tmp_path, "mlp-50", "--seed", "3", "--resume") == 0
+    assert tutorial(train.main, tmp_path, "mlp-50", "--seed", "3", "--restart") == 0
+
+
+def test_tutorials_are_published_on_request_and_need_no_more_than_they_learn_from(
+    tmp_path: Path,
+) -> None:
+    assert tutorial(export.main, tmp_path, "sine", "--data-dir", str(tmp_path / "none")) == 0
+    assert tutorial(export.main, tmp_path, "autoencoder", "mlp-50") == 0
+    root = tmp_path / "models"
+    halves = ["autoencoder-digits-decoder", "autoencoder-digits-encoder"]
+    published = [*sorted(["autoencoder-digits", *halves]), "mlp-50-digits", "sine"]
+    assert [folder.name for folder in manifest.discover(root)] == published
+    sine, whole = manifest.read(root / "sine"), manifest.read(root / "autoencoder-digits")
+    assert (sine.task, whole.task) == ("regress", "reconstruct")
+    assert [(state.input, state.output) for state in sine.states] == [("state", "next_state")]
+    assert sine.provenance["dataset"] == "waves"
+    errors = {
+        name: manifest.read(root / name).metric("test", "mean_squared_error").value
+        for name in ("autoencoder-digits", *halves)
+    }
+    assert max(errors.values()) - min(errors.values()) < 1e-6  # the same pictures, by any way
+
+
+def test_graphs_that_belong_together_are_published_together_or_not_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = parity.check_torchscript
+
+    def fail(path: Path, described: Manifest) -> list[Failure]:
+        planted = [Failure("names", "torchscript", "planted")]
+        return planted if described.name.endswith("decoder") else whole(path, described)
+
+    monkeypatch.setattr(parity, "check_torchscript", fail)
+    assert tutorial(export.main, tmp_path, "autoencoder") == 1
+    assert "autoencoder-digits-decoder was not published" in capsys.readouterr().err
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_an_error_above_the_ceiling_is_not_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sine = dataclasses.replace(TUTORIALS["sine"], bounds={"waves": 1e-6})
+    monkeypatch.setattr(export, "TUTORIALS", {"sine": sine})
+    assert tutorial(export.main, tmp_path, "sine") == 1
+    assert "ceiling: the test's mean squared error is 0.0" in capsys.readouterr().err
     assert list((tmp_path / "models").iterdir()) == []
 
 

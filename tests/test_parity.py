@@ -12,11 +12,14 @@ from onnx import numpy_helper
 
 from models.manifest import File, Manifest
 from tests.samples import digits, small_recipe, trained
+from training.candidates import Candidate, candidates
 from training.export import draft, write_files
 from training.networks import RowClassifier
-from training.parity import BATCH_SIZES, ParityReport, prove
+from training.parity import ParityReport, prove
 from training.recipes import Recipe
 from training.torchscript import write_torchscript
+from training.trained import Trained
+from training.trials import BATCH_SIZES
 
 RECIPE = small_recipe("lstm", epochs=1)
 
@@ -45,10 +48,25 @@ class Exported:
             File.of(self.folder / "model.onnx", "onnx", 17),
             File.of(self.folder / "model.pt", "torchscript"),
         )
-        return draft("lstm-digits", recipe, files, metrics=(), provenance={})
+        [candidate] = self.candidates
+        trained = Trained(
+            name="lstm-digits",
+            task="classify",
+            recipe=recipe.to_dict(),
+            candidates=self.candidates,
+            bound=None,
+            provenance={},
+        )
+        return draft(trained, candidate, files)
 
-    def prove(self) -> ParityReport:
-        return prove(self.network, self.folder, self.manifest(), digits().test, cuda=False)
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        return candidates("lstm-digits", self.network, digits())
+
+    def prove(self, manifest: Manifest | None = None) -> ParityReport:
+        [candidate] = self.candidates
+        described = manifest or self.manifest()
+        return prove(self.network, self.folder, described, candidate.trial, cuda=False)
 
 
 @pytest.fixture
@@ -80,7 +98,7 @@ def test_an_honest_export_passes_every_form_at_every_batch_size(exported: Export
     for row in report.rows:
         assert row.max_difference <= 1e-4
         assert (row.agreed, row.n) == (360, 360)
-        assert row.accuracy == report.accuracy
+        assert row.accuracy == report.score
 
 
 def test_the_table_shows_every_row(exported: Exported) -> None:
@@ -172,7 +190,7 @@ def test_a_torchscript_input_of_another_name_is_caught(exported: Exported) -> No
     manifest = exported.manifest()
     renamed = (dataclasses.replace(manifest.inputs[0], name="pixels"),)
     manifest = dataclasses.replace(manifest, inputs=renamed)
-    report = prove(exported.network, exported.folder, manifest, digits().test, cuda=False)
+    report = exported.prove(manifest)
     named = [str(failure) for failure in report.failures if failure.check == "names"]
     assert "names: onnx: inputs are ['rows'], expected ['pixels']" in named
     assert "names: torchscript: inputs are ['rows'], expected ['pixels']" in named

@@ -11,8 +11,9 @@ from models import manifest
 from models.manifest import Manifest
 from service.backends import Kind, open_backend
 from training.data import as_rows, load
-from training.parity import ATOL, BATCH_SIZES
+from training.parity import ATOL
 from training.recipes import RECIPES, Recipe
+from training.trials import BATCH_SIZES
 
 ROOT = Path(models.__file__).parent
 LARGEST = 2_000_000  # bytes of a file

@@ -121,7 +121,7 @@ def test_clipping_bounds_every_step() -> None:
 def test_tensorflow_begins_with_open_forget_gates_and_glorot_weights() -> None:
     torch.manual_seed(0)
     recurrent = build(TUTORIALS["lstm-64-forget1"].recipe.network).get_submodule("recurrent")
-    biases = sum(bias for name, bias in recurrent.named_parameters() if "bias" in name)
+    biases = recurrent.get_parameter("bias_ih_l0") + recurrent.get_parameter("bias_hh_l0")
     assert torch.equal(biases, torch.tensor([0.0] * 64 + [1.0] * 64 + [0.0] * 128))  # i, f, g, o
     limit = (6 / (28 + 64 + 256)) ** 0.5
     for name in ("weight_ih_l0", "weight_hh_l0"):
@@ -162,7 +162,7 @@ class TestSeeds:
     def test_a_finished_run_is_found_again(self, tmp_path: Path) -> None:
         recipe = quick("mlp-50")
         assert seeds.find(tmp_path, recipe, digits()) is None
-        made = seeds.train(tmp_path, recipe, digits(), CPU)
+        made = seeds.train(tmp_path, PlainTrainer(recipe, digits(), CPU))
         assert seeds.find(tmp_path, recipe, digits()) == made
         again = PlainTrainer(recipe, digits(), CPU)
         again.run()
@@ -170,7 +170,7 @@ class TestSeeds:
 
     def test_a_run_of_another_recipe_seed_or_data_is_not_it(self, tmp_path: Path) -> None:
         recipe = quick("mlp-50")
-        seeds.train(tmp_path, recipe, digits(), CPU)
+        seeds.train(tmp_path, PlainTrainer(recipe, digits(), CPU))
         other = dataclasses.replace(digits(), digests={"load_digits": "0"})
         assert seeds.find(tmp_path, recipe, other) is None
         for change in ({"seed": 1}, {"learning_rate": 0.1}):
@@ -178,13 +178,13 @@ class TestSeeds:
 
     def test_a_kill_between_the_two_files_leaves_no_run(self, tmp_path: Path) -> None:
         recipe = quick("mlp-50")
-        seeds.train(tmp_path, recipe, digits(), CPU)
+        seeds.train(tmp_path, PlainTrainer(recipe, digits(), CPU))
         (tmp_path / "seed-0.safetensors").unlink()
         assert seeds.find(tmp_path, recipe, digits()) is None
 
     def test_damage_is_named_with_the_remedy(self, tmp_path: Path) -> None:
         recipe = quick("mlp-50")
-        seeds.train(tmp_path, recipe, digits(), CPU)
+        seeds.train(tmp_path, PlainTrainer(recipe, digits(), CPU))
         (tmp_path / "seed-0.safetensors").write_bytes(b"junk")
         with pytest.raises(CheckpointError, match=r"seed-0\.safetensors is damaged.*delete it"):
             seeds.network(tmp_path, recipe)

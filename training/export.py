@@ -1,46 +1,48 @@
-"""Export, prove and publish models: `python -m training.export`, all three by default.
+"""Export, prove and publish models: `python -m training.export`, what ships by default.
 
 For each name: train it if it has no finished run, write ONNX and TorchScript beside the place where
-models are published, prove both against the eager network on all test images, and only then move
-them into `MODELS_DIR/NAME/` in one step. When anything fails, everything that failed is listed, the
-exit status is 1, and what was published before stays.
+models are published, prove both against the eager network, and only then move them into
+`MODELS_DIR/NAME/` in one step. When anything fails, everything that failed is listed, the exit
+status is 1, and what was published before stays.
 """
 
 import argparse
+import contextlib
 import dataclasses
-import importlib.metadata
-import platform
-import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import onnx
 import torch
 
 import models
-from models.manifest import FILENAME, Calibration, File, Manifest, Metric, Tensor
+from models.manifest import FILENAME, File, Manifest, Metric
 from models.publish import publish, staging
-from training import checkpoint, runs
-from training.architectures import CLASSES, COLUMNS, ROWS
-from training.calibration import calibrate
-from training.checkpoint import Checkpoint, CheckpointError
-from training.data import DataError, DataSet, Split, load
+from training import provenance
+from training.architectures import CLASSES
+from training.candidates import Candidate
+from training.checkpoint import CheckpointError
+from training.data import DataError, DataSet, load
 from training.graph import write_onnx
-from training.networks import RowClassifier
+from training.interface import interface
 from training.options import (
     INTERRUPTED,
     DeviceError,
     add_options,
     choose_device,
     describe_recipes,
+    needs_data,
     recipe_name,
 )
 from training.parity import ParityReport, prove
-from training.recipes import RECIPES, Recipe, recipe_for
+from training.recipes import RECIPES, recipe_for
 from training.torchscript import write_torchscript
-from training.trainer import TrainingDiverged, evaluate
+from training.trained import Trained, from_recipe, from_tutorial, score_name
+from training.trainer import TrainingDiverged
+from training.tutorials import TUTORIALS
+
+# The classifiers that the service is for, and one small model of each other task.
+SHIPPED = (*RECIPES, "sine", "autoencoder")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,11 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.models_dir.mkdir(parents=True, exist_ok=True)  # or say now that it cannot be
         device = choose_device(options.device)
-        data = load(options.dataset, options.data_dir)
-        for name in options.names or RECIPES:
-            recipe = recipe_for(name, data.name)
-            if failures := export(recipe, data, device, options):
-                failed[runs.run_name(recipe, data.name)] = failures
+        names = options.names or SHIPPED
+        data = load(options.dataset, options.data_dir) if needs_data(names) else None
+        for name in names:
+            failed |= export(name, data, device, options)
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
         return INTERRUPTED
@@ -67,56 +68,56 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def export(
-    recipe: Recipe, data: DataSet, device: torch.device, options: argparse.Namespace
-) -> list[str]:
-    """Bring one model all the way; returns what failed, nothing of it published."""
-    name = runs.run_name(recipe, data.name)
-    folder = options.runs_dir / name
+    name: str, data: DataSet | None, device: torch.device, options: argparse.Namespace
+) -> dict[str, list[str]]:
+    """Bring one recipe all the way; returns what failed by graph, nothing of it published.
+
+    An autoencoder's graphs are published when all of them are proven, or none is.
+    """
     try:
-        with runs.alone(folder):
-            trained = _train_if_needed(folder, recipe, data, device)
+        trained = _trained(name, data, device, options)
     except TrainingDiverged as error:
-        return [str(error)]
-    network = checkpoint.best_network(folder, trained)
-    with staging(options.models_dir, name) as staged:
-        files = write_files(network, staged)
-        metrics = (_validation(trained, data),)
-        manifest = draft(name, trained.recipe, files, metrics, _provenance(trained))
-        manifest = dataclasses.replace(manifest, calibration=_calibration(network, data))
-        report = prove(network, staged, manifest, data.test, cuda=torch.cuda.is_available())
-        print(f"\n{name}\n{report.table()}")
-        failures = [str(failure) for failure in report.failures]
-        failures += _below_floor(trained.recipe, data.name, report)
-        if failures:
-            return failures
+        return {name: [str(error)]}
+    failed: dict[str, list[str]] = {}
+    with contextlib.ExitStack() as stack:
+        staged = {
+            candidate.name: stack.enter_context(staging(options.models_dir, candidate.name))
+            for candidate in trained.candidates
+        }
+        for candidate in trained.candidates:
+            if failures := _prepare(trained, candidate, staged[candidate.name]):
+                failed[candidate.name] = failures
+        if failed:
+            return failed
+        for graph, folder in staged.items():
+            publish(folder, options.models_dir / graph)
+            print(f"published {options.models_dir / graph}")
+    return {}
+
+
+def _trained(
+    name: str, data: DataSet | None, device: torch.device, options: argparse.Namespace
+) -> Trained:
+    if name in RECIPES and data is not None:
+        return from_recipe(recipe_for(name, data.name), data, device, options.runs_dir)
+    return from_tutorial(TUTORIALS[name], data, device, options.runs_dir)
+
+
+def _prepare(trained: Trained, candidate: Candidate, staged: Path) -> list[str]:
+    """Write and prove one graph in the folder `staged`; returns what failed."""
+    files = write_files(candidate.network, staged)
+    manifest = draft(trained, candidate, files)
+    cuda = torch.cuda.is_available()
+    report = prove(candidate.network, staged, manifest, candidate.trial, cuda=cuda)
+    print(f"\n{candidate.name}\n{report.table()}")
+    failures = [str(failure) for failure in report.failures] + _out_of_bound(trained, report)
+    if not failures:
         text = _with_proof(manifest, report).to_json()
         (staged / FILENAME).write_text(text, encoding="utf-8")
-        publish(staged, options.models_dir / name)
-    print(f"published {options.models_dir / name}")
-    return []
+    return failures
 
 
-def _train_if_needed(
-    folder: Path, recipe: Recipe, data: DataSet, device: torch.device
-) -> Checkpoint:
-    """The finished run in `folder`; an unfinished one is resumed, a missing one trained."""
-    if not checkpoint.exists(folder):
-        runs.drive(folder, runs.start(folder, recipe, data, device))
-    found = checkpoint.load(folder)
-    if not found.finished:
-        print(f"{folder}: going on after epoch {len(found.history)} of {found.recipe.epochs}")
-        runs.drive(folder, runs.resume(folder, found.recipe, data, device))
-        found = checkpoint.load(folder)
-    checkpoint.check_data(folder, found, data)
-    if changes := found.recipe.differences(recipe):
-        print(
-            f"note: {folder} was trained by its own variant of the recipe ({'; '.join(changes)} "
-            "today); `python -m training.train --restart` would train it as it stands today"
-        )
-    return found
-
-
-def write_files(network: RowClassifier, staged: Path) -> tuple[File, ...]:
+def write_files(network: torch.nn.Module, staged: Path) -> tuple[File, ...]:
     """Write every form of `network`, in eval mode, into the folder `staged`."""
     onnx_path, script_path = staged / "model.onnx", staged / "model.pt"
     write_onnx(network, onnx_path)
@@ -125,117 +126,51 @@ def write_files(network: RowClassifier, staged: Path) -> tuple[File, ...]:
     return (File.of(onnx_path, "onnx", opset), File.of(script_path, "torchscript"))
 
 
-def draft(
-    name: str,
-    recipe: Recipe,
-    files: tuple[File, ...],
-    metrics: tuple[Metric, ...],
-    provenance: dict[str, Any],
-) -> Manifest:
-    """The manifest of a classifier that is not proven yet."""
+def draft(trained: Trained, candidate: Candidate, files: tuple[File, ...]) -> Manifest:
+    """The manifest of a graph that is not proven yet."""
+    described = interface(candidate.network)
+    digits = tuple(str(digit) for digit in range(CLASSES))
     return Manifest(
-        name=name,
-        task="classify",
-        recipe=recipe.to_dict(),
-        labels=tuple(str(digit) for digit in range(CLASSES)),
-        inputs=(
-            Tensor(
-                name="rows",
-                dtype="float32",
-                dims=("batch", ROWS, COLUMNS),
-                range=(0.0, 1.0),
-                meaning="a digit's rows from top to bottom, light ink on dark",
-            ),
-        ),
-        outputs=(
-            Tensor(
-                name="logits",
-                dtype="float32",
-                dims=("batch", CLASSES),
-                meaning="unnormalised log-probability of each label",
-            ),
-        ),
+        name=candidate.name,
+        task=trained.task,
+        recipe=trained.recipe,
+        labels=digits if trained.task == "classify" else (),
+        inputs=described.inputs,
+        outputs=described.outputs,
+        states=described.states,
         files=files,
-        metrics=metrics,
+        metrics=trained.metrics,
         parity=(),
-        provenance=provenance,
+        calibration=trained.calibration,
+        provenance={**trained.provenance, **provenance.of_export()},
     )
 
 
-def _validation(trained: Checkpoint, data: DataSet) -> Metric:
-    best = max(epoch.validation_accuracy for epoch in trained.history)
-    return Metric(split="validation", name="accuracy", value=best, n=len(data.validation))
-
-
-def _calibration(network: RowClassifier, data: DataSet) -> Calibration:
-    validation = Split(data.validation.images.cpu(), data.validation.labels.cpu())
-    return calibrate(evaluate(network, validation).logits, validation.labels)
-
-
 def _with_proof(manifest: Manifest, report: ParityReport) -> Manifest:
-    test = Metric(split="test", name="accuracy", value=report.accuracy, n=report.rows[0].n)
-    metrics = (*manifest.metrics, test)
-    return dataclasses.replace(manifest, metrics=metrics, parity=tuple(report.rows))
+    name, n = score_name(manifest.task), report.rows[0].n
+    test = Metric(split="test", name=name, value=report.score, n=n)
+    return dataclasses.replace(
+        manifest, metrics=(*manifest.metrics, test), parity=tuple(report.rows)
+    )
 
 
-def _below_floor(recipe: Recipe, dataset: str, report: ParityReport) -> list[str]:
-    floor = recipe.floors.get(dataset, 0.0)
-    if not report.rows or report.accuracy >= floor:
+def _out_of_bound(trained: Trained, report: ParityReport) -> list[str]:
+    bound = trained.bound
+    if not report.rows or bound is None:
+        return []
+    dataset = trained.provenance["dataset"]
+    if trained.task == "classify" and report.score < bound:
+        found = f"floor: test accuracy is {report.score:.2%}, "
+        asked = f"at least {bound:.2%} on {dataset}"
+    elif trained.task != "classify" and not report.score <= bound:
+        found = f"ceiling: the test's mean squared error is {report.score:.4f}, "
+        asked = f"at most {bound:.4f} on {dataset}"
+    else:
         return []
     return [
-        f"floor: test accuracy is {report.accuracy:.2%}, the recipe {recipe.name!r} asks for at "
-        f"least {floor:.2%} on {dataset}; train it better before publishing it"
+        f"{found}the recipe {trained.recipe['name']!r} asks for {asked}; train it better before "
+        "publishing it"
     ]
-
-
-def _provenance(trained: Checkpoint) -> dict[str, Any]:
-    packages = ("torch", "onnx", "onnxruntime-gpu", "numpy")
-    return {
-        "dataset": trained.dataset,
-        "digests": trained.digests,
-        "seed": trained.recipe.seed,
-        "epochs": len(trained.history),
-        "training_seconds": round(sum(epoch.seconds for epoch in trained.history), 1),
-        "trained_with": trained.environment,
-        "exported_with": {
-            "python": platform.python_version(),
-            **{name: version for name in packages if (version := _version(name))},
-        },
-        "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def _commit() -> str | None:
-    """The commit of the code that exports, with "+" if files differ from it; none outside git.
-
-    What this very command publishes is no difference.
-    """
-    head = _git("rev-parse", "HEAD")
-    published = f":(top,exclude){Path(models.__file__).parent.name}/*/*"
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":(top)", published)
-    return None if head is None else head + ("+" if changed else "")
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603  arguments of our own
-            ["git", *arguments],  # noqa: S607  wherever it is installed
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -246,7 +181,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "names", nargs="*", type=recipe_name, metavar="NAME", help="recipes (default: all)"
+        "names",
+        nargs="*",
+        type=recipe_name,
+        metavar="NAME",
+        help=f"recipes (default: those that ship, {' '.join(SHIPPED)})",
     )
     add_options(parser)
     parser.add_argument(

@@ -117,6 +117,7 @@ class Encoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.layers = _dense(config.sizes, config.nonlinearity)
+        self.code_size = config.sizes[-1]
 
     def forward(self, rows: Tensor) -> Tensor:
         """Rows (B, 28, 28) float32 in [0, 1] to a code (B, k) float32, unbounded."""
@@ -131,6 +132,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.layers = _dense(config.sizes[::-1], config.nonlinearity)
         self.shape = [ROWS, COLUMNS]
+        self.code_size = config.sizes[-1]
 
     def forward(self, code: Tensor) -> Tensor:
         """A code (B, k) float32 to the reconstruction (B, 28, 28) float32 in (0, 1)."""

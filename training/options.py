@@ -1,12 +1,14 @@
 """Command-line options that training and exporting share."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
 from training.mnist import default_root
 from training.recipes import RECIPES
+from training.tutorials import TUTORIALS
 
 INTERRUPTED = 130  # the shell's exit status for Ctrl-C
 
@@ -35,10 +37,17 @@ def choose_device(name: str) -> torch.device:
 def recipe_name(text: str) -> str:
     """The name of a recipe, as argparse wants to hear of a wrong one."""
     # argparse's own `choices` refuses an empty list, and with it a default.
-    if text not in RECIPES:
-        known = ", ".join(RECIPES)
-        raise argparse.ArgumentTypeError(f"no recipe is called {text!r}, choose from {known}")
+    known = (*RECIPES, *TUTORIALS)
+    if text not in known:
+        raise argparse.ArgumentTypeError(
+            f"no recipe is called {text!r}, choose from {', '.join(known)}"
+        )
     return text
+
+
+def needs_data(names: Iterable[str]) -> bool:
+    """Whether any of these recipes learns from images."""
+    return any(name in RECIPES or TUTORIALS[name].recipe.task != "regress" for name in names)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -79,4 +88,6 @@ def describe_recipes() -> str:
         f"{recipe.epochs} epochs, at least {recipe.floors['mnist']:.1%} on MNIST's test images"
         for recipe in RECIPES.values()
     ]
-    return "recipes:\n" + "\n".join(lines)
+    width = max(map(len, TUTORIALS))
+    plain = [f"  {name:{width}} {tutorial.summary}" for name, tutorial in TUTORIALS.items()]
+    return "\n".join(["recipes:", *lines, "recipes of the tutorials:", *plain])

@@ -1,31 +1,27 @@
-"""Prove that the exported forms of a network decide as it does, with the code that will serve them.
+"""Prove that the exported forms of a network do as it does, with the code that will serve them.
 
-Checks names, axes, shapes, weights, values, decisions and accuracy, in this order; collects every
-failure instead of stopping at the first. Values are compared at rtol 0 and atol 1e-4 in float32,
-CPU with CPU and, where CUDA works, GPU with GPU with TF32 off.
+Checks names, axes, shapes, weights, values, and what its task asks for (`training.trials`), in this
+order; collects every failure instead of stopping at the first. Values are compared at rtol 0 and
+atol 1e-4 in float32, CPU with CPU and, where CUDA works, GPU with GPU with TF32 off.
 """
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import nn
 from tqdm import tqdm
 
 from models.manifest import Manifest, Parity
 from service.backends import Backend, BackendError, Kind, open_backend
-from training.data import Split, as_rows
-from training.networks import RowClassifier
 from training.structure import Check, Failure, check_onnx, check_torchscript, first_line
+from training.trials import BATCH_SIZES, Arrays, Floats, Trial
 
-ATOL = 1e-4  # largest difference of any logit; RTOL is 0
-BATCH_SIZES = (1, 2, 7, 256)
-REFERENCE_BATCH = 256
-Floats = NDArray[np.float32]
+ATOL = 1e-4  # largest difference of any number that comes out; RTOL is 0
+REFERENCE_BATCH = max(BATCH_SIZES)
 
 
 @dataclass
@@ -37,32 +33,41 @@ class ParityReport:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def accuracy(self) -> float:
-        """Of eager torch on the CPU, on all images, in [0, 1]."""
-        return next(row.accuracy for row in self.rows if row.backend == "eager")
+    def score(self) -> float:
+        """Of eager torch on the CPU at batch 1: its accuracy, or its mean squared error."""
+        row = next(row for row in self.rows if row.backend == "eager")
+        score = row.error if row.accuracy is None else row.accuracy
+        assert score is not None  # noqa: S101  every trial gives one of them
+        return score
 
     def table(self) -> str:
         """The report as lines of text."""
-        head = f"{'form':12} {'provider':22} {'batch':>5} {'max |logit diff|':>17} "
-        lines = [head + f"{'same decisions':>16} {'accuracy':>9}"]
+        lines = [f"{'form':12} {'provider':22} {'batch':>5} {'max |difference|':>17}"]
         lines += [
-            f"{row.backend:12} {row.provider:22} {row.batch_size:5} {row.max_difference:17.2e} "
-            f"{row.agreed:>7,} of {row.n:,} {row.accuracy:9.2%}"
+            f"{row.backend:12} {row.provider:22} {row.batch_size:5} {row.max_difference:17.2e}"
+            f"  {_judged(row)}"
             for row in self.rows
         ]
         return "\n".join([*lines, *self.notes])
 
 
+def _judged(row: Parity) -> str:
+    if row.accuracy is not None:
+        return f"{row.agreed:>7,} of {row.n:,} same decisions, accuracy {row.accuracy:.2%}"
+    growth = "" if row.growth is None else f", difference grown {row.growth:.2f} times"
+    return f"squared error {row.error:.6f} over {row.n:,}{growth}"
+
+
 def prove(
-    network: RowClassifier, folder: Path, manifest: Manifest, images: Split, *, cuda: bool
+    network: nn.Module, folder: Path, manifest: Manifest, trial: Trial, *, cuda: bool
 ) -> ParityReport:
-    """Compare the files in `folder` with the eager `network` on all of `images`.
+    """Compare the files in `folder` with the eager `network` by `trial`.
 
     Args:
         network: in eval mode on the CPU; the reference.
         folder: holds the files that `manifest` names.
         manifest: its names and dims are what the files must keep.
-        images: every image is read by every form at every batch size.
+        trial: what every form does at every batch size.
         cuda: whether to prove the forms on CUDA too.
 
     """
@@ -71,7 +76,7 @@ def prove(
     # Tens of thousands of calls of a fraction of a millisecond: waking more threads costs more.
     torch.set_num_threads(1)
     try:
-        _prove(report, network, folder, manifest, images, cuda=cuda)
+        _prove(report, network, folder, manifest, trial, cuda=cuda)
     finally:
         torch.set_num_threads(threads)
     return report
@@ -79,21 +84,19 @@ def prove(
 
 def _prove(
     report: ParityReport,
-    network: RowClassifier,
+    network: nn.Module,
     folder: Path,
     manifest: Manifest,
-    images: Split,
+    trial: Trial,
     *,
     cuda: bool,
 ) -> None:
     report.failures += check_onnx(folder / manifest.file("onnx").path, manifest, network)
     report.failures += check_torchscript(folder / manifest.file("torchscript").path, manifest)
-    rows = as_rows(images.images.cpu()).numpy()
-    labels = images.labels.cpu().numpy()
     passes = 1 + len(get_args(Kind))
-    total = passes * len(BATCH_SIZES) * len(rows) * (1 + cuda)
-    with tqdm(total=total, unit="img", unit_scale=True, desc="parity", leave=False) as bar:
-        comparison = _Comparison(report, manifest, rows, labels, bar)
+    total = passes * len(BATCH_SIZES) * len(trial) * (1 + cuda)
+    with tqdm(total=total, unit="run", unit_scale=True, desc="parity", leave=False) as bar:
+        comparison = _Comparison(report, manifest, trial, bar)
         comparison.run(network, folder, "cpu")
         if cuda:
             comparison.run(network, folder, "cuda")
@@ -101,18 +104,21 @@ def _prove(
     report.failures.sort(key=lambda failure: get_args(Check).index(failure.check))
 
 
+class _ShapeError(Exception):
+    """A form cannot be run, or gives another shape than the manifest says."""
+
+
 @dataclass
 class _Comparison:
     report: ParityReport
     manifest: Manifest
-    rows: Floats  # (n, 28, 28)
-    labels: NDArray[np.int64]  # (n,)
+    trial: Trial
     bar: "tqdm[NoReturn]"
 
-    def run(self, network: RowClassifier, folder: Path, device: Literal["cpu", "cuda"]) -> None:
+    def run(self, network: nn.Module, folder: Path, device: Literal["cpu", "cuda"]) -> None:
         """Eager, then every backend, on one device at every batch size."""
-        eager = _Eager(network, device)
-        reference = self._logits(eager, "eager", REFERENCE_BATCH)
+        eager = _Eager(network, self.manifest, device)
+        reference = self._outputs(eager, "eager", REFERENCE_BATCH)
         if reference is None:  # the manifest asks for what the network itself does not give
             return
         self._compare(eager, "eager", reference, reference)
@@ -133,61 +139,73 @@ class _Comparison:
             self.report.failures.append(Failure("load", form, str(error)))
 
     def _compare(
-        self, backend: "Backend | _Eager", form: str, reference: Floats, known: Floats | None
+        self, backend: "Backend | _Eager", form: str, reference: Arrays, known: Arrays | None
     ) -> None:
         for size in BATCH_SIZES:
             reuse = known if size == REFERENCE_BATCH else None
-            logits = self._logits(backend, form, size) if reuse is None else reuse
-            if logits is not None:
-                self._judge(form, backend.provider, size, logits, reference)
+            outputs = self._outputs(backend, form, size) if reuse is None else reuse
+            if outputs is not None:
+                share = self.trial.share(reference, size)
+                self._judge(form, backend.provider, size, outputs, share)
 
-    def _logits(self, backend: "Backend | _Eager", form: str, size: int) -> Floats | None:
-        """All logits (n, 10) at one batch size, or nothing where a batch failed."""
-        (rows,), (logits,) = self.manifest.inputs, self.manifest.outputs
-        parts: list[Floats] = []
-        for batch in _batches(self.rows, size):
+    def _outputs(self, backend: "Backend | _Eager", form: str, size: int) -> Arrays | None:
+        """All outputs at one batch size, or nothing where a batch failed."""
+
+        def run(inputs: Arrays) -> dict[str, Floats]:
             try:
-                part = backend.run({rows.name: batch})[logits.name]
+                outputs = backend.run(inputs)
             except Exception as error:
-                self._fail("shapes", form, f"batch {size} cannot be run: {first_line(error)}")
-                return None
-            expected = tuple(len(batch) if isinstance(dim, str) else dim for dim in logits.dims)
-            if part.shape != expected:
-                message = f"batch {len(batch)} gives {part.shape}, expected {expected}"
-                self._fail("shapes", form, message)
-                return None
-            parts.append(part)
-            self.bar.update(len(batch))
-        return np.concatenate(parts)
+                message = f"batch {size} cannot be run: {first_line(error)}"
+                raise _ShapeError(message) from error
+            self._check_shapes(inputs, outputs)
+            return outputs
+
+        try:
+            return self.trial.outputs(run, size, self.bar.update)
+        except _ShapeError as error:
+            self._fail("shapes", form, str(error))
+            return None
+
+    def _check_shapes(self, inputs: Arrays, outputs: Arrays) -> None:
+        axes: dict[int | str, int] = {}
+        for tensor in self.manifest.inputs:
+            axes.update(zip(tensor.dims, inputs[tensor.name].shape, strict=True))
+        for tensor in self.manifest.outputs:
+            found = outputs[tensor.name].shape
+            expected = tuple(axes[dim] if isinstance(dim, str) else dim for dim in tensor.dims)
+            if found != expected:
+                message = f"batch {axes['batch']} gives {tensor.name} of shape {found}, "
+                raise _ShapeError(f"{message}expected {expected}")
 
     def _judge(
-        self, form: str, provider: str, size: int, logits: Floats, reference: Floats
+        self, form: str, provider: str, size: int, outputs: Arrays, reference: Arrays
     ) -> None:
-        decisions, expected = logits.argmax(1), reference.argmax(1)
-        row = Parity(
-            backend=form,
-            provider=provider,
-            batch_size=size,
-            max_difference=float(np.abs(logits - reference).max()),
-            agreed=int((decisions == expected).sum()),
-            n=len(expected),
-            accuracy=float((decisions == self.labels).mean()),
-        )
-        self.report.rows.append(row)
         where = f"{form} on {provider}"
-        if not row.max_difference <= ATOL:  # a NaN fails too
-            image = int(np.abs(logits - reference).max(1).argmax())
-            message = f"logits differ by up to {row.max_difference:.2e} (image {image})"
-            self._fail("values", where, f"batch {size}: {message}, allowed is {ATOL:.0e}")
-        if row.agreed != row.n:
-            image = int((decisions != expected).argmax())
-            message = f"{row.n - row.agreed} of {row.n} decisions differ (first: image {image}"
-            message += f", {decisions[image]} instead of {expected[image]})"
-            self._fail("decisions", where, f"batch {size}: {message}")
-        accuracy = float((expected == self.labels).mean())
-        if row.accuracy != accuracy:
-            message = f"accuracy is {row.accuracy:.2%}, eager's is {accuracy:.2%}"
-            self._fail("accuracy", where, f"batch {size}: {message}")
+        largest = 0.0
+        for name, expected in reference.items():
+            difference = np.abs(outputs[name] - expected)
+            most = float(difference.max())
+            largest = float(np.maximum(largest, most))  # keeps a NaN
+            if not most <= ATOL:  # a NaN fails too
+                place = int(difference.reshape(len(difference), -1).max(1).argmax())
+                message = f"{name} differ by up to {most:.2e} (sample {place})"
+                self._fail("values", where, f"batch {size}: {message}, allowed is {ATOL:.0e}")
+        verdict = self.trial.judge(outputs, reference)
+        self.report.rows.append(
+            Parity(
+                backend=form,
+                provider=provider,
+                batch_size=size,
+                max_difference=largest,
+                n=verdict.n,
+                agreed=verdict.agreed,
+                accuracy=verdict.accuracy,
+                error=verdict.error,
+                growth=verdict.growth,
+            )
+        )
+        for check, message in verdict.complaints:
+            self._fail(check, where, f"batch {size}: {message}")
 
     def _fail(self, check: Check, form: str, message: str) -> None:
         self.report.failures.append(Failure(check, form, message))
@@ -196,16 +214,19 @@ class _Comparison:
 class _Eager:
     """The network itself, behind the same interface as a backend."""
 
-    def __init__(self, network: RowClassifier, device: Literal["cpu", "cuda"]) -> None:
+    def __init__(
+        self, network: nn.Module, manifest: Manifest, device: Literal["cpu", "cuda"]
+    ) -> None:
         self._network = copy.deepcopy(network).to(device)
+        self._inputs = [tensor.name for tensor in manifest.inputs]
+        self._outputs = [tensor.name for tensor in manifest.outputs]
         self.provider = device
 
-    def run(self, inputs: dict[str, Floats]) -> dict[str, Floats]:
-        (rows,) = inputs.values()
+    def run(self, inputs: Arrays) -> dict[str, Floats]:
         # `enabled` is off by default in this context manager.
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            return {"logits": self._network(torch.tensor(rows).to(self.provider)).cpu().numpy()}
-
-
-def _batches(rows: Floats, size: int) -> Iterator[Floats]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))
+            tensors = [torch.tensor(inputs[name]).to(self.provider) for name in self._inputs]
+            values = self._network(*tensors)
+            values = values if isinstance(values, tuple) else (values,)
+            pairs = zip(self._outputs, values, strict=True)
+            return {name: value.cpu().numpy() for name, value in pairs}

@@ -30,7 +30,7 @@ class PlainTrainer:
     """One run: the network, its optimiser, and what was seen on the way."""
 
     def __init__(self, recipe: PlainRecipe, data: DataSet | None, device: torch.device) -> None:
-        self.recipe, self.device = recipe, device
+        self.recipe, self.data, self.device = recipe, data, device
         torch.manual_seed(recipe.seed)
         self.network = build(recipe.network).to(device)
         self.optimizer = _optimizer(recipe, self.network)

@@ -21,19 +21,20 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from training import checkpoint, plots
+from training import checkpoint, plots, waves
 from training.checkpoint import CheckpointError
 from training.data import DataSet
 from training.recipes import Recipe
 from training.trainer import Epoch, Trainer, evaluate
 
 
-def run_name(recipe: Recipe, dataset: str) -> str:
-    """What a run, and the model made of it, is called.
+def run_name(recipe: str, dataset: str) -> str:
+    """What a run of this recipe, and the model made of it, is called.
 
-    Only MNIST's is called as its recipe: a model of other data never takes a shipped one's place.
+    Only MNIST's, and one that needs no data set, is called as its recipe: a model of other data
+    never takes a shipped one's place.
     """
-    return recipe.name if dataset == "mnist" else f"{recipe.name}-{dataset}"
+    return recipe if dataset in ("mnist", waves.NAME) else f"{recipe}-{dataset}"
 
 
 _WRITTEN = (

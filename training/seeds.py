@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from training import waves
 from training.checkpoint import CheckpointError, replace_file
 from training.data import DataSet
 from training.networks import build
@@ -24,7 +24,6 @@ from training.plain_trainer import PlainTrainer, Point
 from training.runs import environment
 
 VERSION = 1
-NO_DATA = "waves"  # what a regression is trained on instead of a data set
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,27 +40,23 @@ class SeedRun:
     scores: dict[str, float]  # see `training.lessons.Lesson.scores`
 
 
-def dataset_name(recipe: PlainRecipe, dataset: str) -> str:
-    """What `recipe` is really trained on where `dataset` is asked for."""
-    return NO_DATA if recipe.task == "regress" else dataset
+def dataset_name(data: DataSet | None) -> str:
+    """What a run on `data` was trained on; a regression makes its own."""
+    return data.name if data else waves.NAME
 
 
 def train(
-    folder: Path,
-    recipe: PlainRecipe,
-    data: DataSet | None,
-    device: torch.device,
-    on_step: Callable[[], object] = lambda: None,
+    folder: Path, trainer: PlainTrainer, on_step: Callable[[], object] = lambda: None
 ) -> SeedRun:
-    """Train `recipe` and keep the run in `folder`, in the place of an earlier one of its seed."""
+    """Train to the end and keep the run in `folder`, in the place of an earlier one of its seed."""
     started, core_started = time.perf_counter(), time.process_time()
-    trainer = PlainTrainer(recipe, data, device)
     scores = trainer.run(on_step)
+    recipe, data = trainer.recipe, trainer.data
     run = SeedRun(
         recipe=recipe.to_dict(),
-        dataset=data.name if data else NO_DATA,
+        dataset=dataset_name(data),
         digests=dict(data.digests) if data else {},
-        environment=environment(device),
+        environment=environment(trainer.device),
         seconds=time.perf_counter() - started,
         core_seconds=time.process_time() - core_started,
         curve=trainer.curve,
@@ -96,6 +91,12 @@ def find(folder: Path, recipe: PlainRecipe, data: DataSet | None) -> SeedRun | N
     digests = dict(data.digests) if data else {}
     same = run.recipe == recipe.to_dict() and run.digests == digests
     return run if same and _weights(folder, recipe.seed).is_file() else None
+
+
+def remove(folder: Path, seed: int) -> None:
+    """Forget the run of this seed, if there is one."""
+    for path in (_record(folder, seed), _weights(folder, seed)):
+        path.unlink(missing_ok=True)
 
 
 def network(folder: Path, recipe: PlainRecipe) -> nn.Module:

@@ -12,13 +12,25 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from torch import nn
 
 from models.manifest import Manifest, Tensor
-from training.graph import GATES, build
-from training.networks import RowClassifier
+from training.graph import build
+from training.recurrent_graph import GATES
 from training.torchscript import argument_names
 
-Check = Literal["names", "axes", "shapes", "weights", "values", "decisions", "accuracy", "load"]
+Check = Literal[
+    "names",
+    "axes",
+    "shapes",
+    "weights",
+    "values",
+    "decisions",
+    "accuracy",
+    "error",
+    "growth",
+    "load",
+]
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class Failure:
         return f"{self.check}: {self.form}: {self.message}"
 
 
-def check_onnx(path: Path, manifest: Manifest, network: RowClassifier) -> list[Failure]:
+def check_onnx(path: Path, manifest: Manifest, network: nn.Module) -> list[Failure]:
     """Names, axes, shapes and weights of the ONNX file, against the contract and the network."""
     model = onnx.load(path)
     failures = [

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from training.networks import RowClassifier
 
-
-def write_torchscript(network: RowClassifier, path: Path) -> None:
+def write_torchscript(network: nn.Module, path: Path) -> None:
     """Script `network`, in eval mode, freeze it (weights become constants), write it to `path`."""
     with _deprecation_known():
         torch.jit.freeze(torch.jit.script(network)).save(str(path))

@@ -2,16 +2,20 @@
 
 Writes `runs/NAME/` with a checkpoint after every epoch, metrics as CSV and TensorBoard events, and
 plots. A run that was stopped, by Ctrl-C or by force, goes on with `--resume`.
+
+The recipes of the tutorials (`training.tutorials`) are minutes at most, so theirs are kept by seed
+and only when they are finished; `python -m training.reproduce` trains all of them.
 """
 
 import argparse
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from training import checkpoint, runs
+from training import checkpoint, runs, seeds
 from training.checkpoint import CheckpointError
 from training.data import DataError, DataSet, load
 from training.fields import RecipeError
@@ -21,10 +25,13 @@ from training.options import (
     add_options,
     choose_device,
     describe_recipes,
+    needs_data,
     recipe_name,
 )
 from training.recipes import Recipe, recipe_for
+from training.trained import data_for, score_name, train_seed
 from training.trainer import Trainer, TrainingDiverged
+from training.tutorials import TUTORIALS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,17 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         device = choose_device(options.device)
-        data = load(options.dataset, options.data_dir)
-        for recipe in _recipes(options):
-            folder = options.runs_dir / runs.run_name(recipe, options.dataset)
-            with runs.alone(folder):
-                trainer = _trainer(folder, recipe, data, device, options)
-                runs.drive(folder, trainer)
-            best = trainer.best_epoch
-            print(
-                f"{folder.name}: best validation accuracy {best.validation_accuracy:.2%} "
-                f"(epoch {best.number} of {recipe.epochs}), in {folder}"
-            )
+        data = load(options.dataset, options.data_dir) if needs_data(options.names) else None
+        for name in options.names:
+            if name in TUTORIALS:
+                _train_tutorial(name, data, device, options)
+            elif data is not None:
+                _train_row_reader(name, data, device, options)
     except KeyboardInterrupt:
         print("\nInterrupted; --resume (in place of --restart) goes on with it.", file=sys.stderr)
         return INTERRUPTED
@@ -59,10 +61,48 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _train_row_reader(
+    name: str, data: DataSet, device: torch.device, options: argparse.Namespace
+) -> None:
+    recipe = dataclasses.replace(recipe_for(name, data.name), **_changes(options))
+    folder = options.runs_dir / runs.run_name(name, data.name)
+    with runs.alone(folder):
+        trainer = _trainer(folder, recipe, data, device, options)
+        runs.drive(folder, trainer)
+    best = trainer.best_epoch
+    print(
+        f"{folder.name}: best validation accuracy {best.validation_accuracy:.2%} "
+        f"(epoch {best.number} of {recipe.epochs}), in {folder}"
+    )
+
+
+def _train_tutorial(
+    name: str, data: DataSet | None, device: torch.device, options: argparse.Namespace
+) -> None:
+    recipe = dataclasses.replace(TUTORIALS[name].recipe, **_changes(options))
+    mine = data_for(recipe, data)
+    folder = options.runs_dir / runs.run_name(name, seeds.dataset_name(mine))
+    if options.restart:
+        seeds.remove(folder, recipe.seed)
+    elif not options.resume and seeds.find(folder, recipe, mine):
+        raise CheckpointError(
+            f"{folder} holds a finished run of seed {recipe.seed}; --restart removes it and "
+            "begins again"
+        )
+    run = train_seed(folder, recipe, mine, device)
+    scores = ", ".join(f"{split} {score:.4f}" for split, score in run.scores.items())
+    print(f"{folder.name}, seed {recipe.seed}: {score_name(recipe.task)} {scores}, in {folder}")
+
+
+def _changes(options: argparse.Namespace) -> dict[str, Any]:
+    given = {"epochs": options.epochs, "seed": options.seed}
+    return {key: value for key, value in given.items() if value is not None}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.train",
-        description="Train recurrent digit classifiers by recipe, into RUNS_DIR/NAME/.",
+        description="Train networks by recipe, into RUNS_DIR/NAME/.",
         epilog=describe_recipes(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -74,13 +114,6 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--resume", action="store_true", help="go on where a stopped run left off")
     again.add_argument("--restart", action="store_true", help="remove an earlier run first")
     return parser
-
-
-def _recipes(options: argparse.Namespace) -> list[Recipe]:
-    given = {"epochs": options.epochs, "seed": options.seed}
-    changes = {key: value for key, value in given.items() if value is not None}
-    recipes = [recipe_for(name, options.dataset) for name in options.names]
-    return [dataclasses.replace(recipe, **changes) for recipe in recipes]
 
 
 def _trainer(

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 STEPS = 10  # of a window
+NAME = "waves"  # where a data set is named
 
 
 def windows(first: int, count: int) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,9 @@
 """The README's table of results: `python -m tests.benchmarks.results`, about half a minute.
 
-Accuracy, size and parity are read from the manifests of the shipped models (`tests/test_shipped.py`
-scores all of MNIST's test images again and compares). Time is measured here, through the backends
-that serve, on one CPU thread: all models and forms take turns within each round, and the table
+Accuracy, size and parity are read from the manifests of the shipped classifiers
+(`tests/test_shipped.py` scores all of MNIST's test images again and compares). Time is measured
+here, through the backends that serve, on one CPU thread: all models and forms take turns within
+each round, and the table
 gives the median over the rounds with the 10th and 90th percentile.
 """
 
@@ -66,7 +67,8 @@ class Timing:
 
 
 def main() -> None:
-    manifests = {folder: read(folder) for folder in discover(Path(models.__file__).parent)}
+    published = {folder: read(folder) for folder in discover(Path(models.__file__).parent)}
+    manifests = {folder: found for folder, found in published.items() if found.task == "classify"}
     timings = {
         (manifest.name, kind, batch): Timing(
             open_backend(kind, folder, manifest, device="cpu", threads=1),
@@ -104,7 +106,7 @@ def _row(
         f"{manifest.file(role).size / 1000:,.0f} kB",
         *(str(timings[manifest.name, kind, batch]) for batch in BATCHES),
         f"{max(row.max_difference for row in proven):.1e}",
-        f"{min(row.agreed for row in proven):,} of {accuracy.n:,}",
+        f"{min(row.agreed or 0 for row in proven):,} of {accuracy.n:,}",
     )
     return f"| {' | '.join(cells)} |"
 
