@@ -9,7 +9,7 @@ import pytest
 from models import manifest
 from models.manifest import Manifest
 from tests.samples import finished_run, small_recipe
-from training import export, parity, runs, train
+from training import export, parity, runs, structure, train
 from training.structure import Failure
 from training.tutorials import TUTORIALS
 
@@ -241,7 +241,7 @@ def test_tutorials_are_published_on_request_and_need_no_more_than_they_learn_fro
 def test_graphs_that_belong_together_are_published_together_or_not_at_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = parity.check_torchscript
+    whole = structure.check_torchscript
 
     def fail(path: Path, described: Manifest) -> list[Failure]:
         planted = [Failure("names", "torchscript", "planted")]

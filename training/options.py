@@ -36,12 +36,19 @@ def choose_device(name: str) -> torch.device:
 
 def recipe_name(text: str) -> str:
     """The name of a recipe, as argparse wants to hear of a wrong one."""
+    return _one_of(text, (*RECIPES, *TUTORIALS))
+
+
+def tutorial_name(text: str) -> str:
+    """The name of a tutorial's recipe, as argparse wants to hear of a wrong one."""
+    return _one_of(text, tuple(TUTORIALS))
+
+
+def _one_of(text: str, known: tuple[str, ...]) -> str:
     # argparse's own `choices` refuses an empty list, and with it a default.
-    known = (*RECIPES, *TUTORIALS)
     if text not in known:
-        raise argparse.ArgumentTypeError(
-            f"no recipe is called {text!r}, choose from {', '.join(known)}"
-        )
+        expected = ", ".join(known)
+        raise argparse.ArgumentTypeError(f"no recipe is called {text!r}, choose from {expected}")
     return text
 
 

@@ -32,7 +32,9 @@ def learning_curve(history: list[Epoch], path: Path, title: str) -> None:
     figure.savefig(path, dpi=120)
 
 
-def confusion_matrix(labels: Tensor, predictions: Tensor, path: Path, title: str) -> None:
+def confusion_matrix(
+    labels: Tensor, predictions: Tensor, path: Path, title: str, split: str = "validation"
+) -> None:
     """Counts of predicted digits (columns) by true digit (rows); labels and predictions (n,)."""
     counts = count_confusions(labels.numpy(), predictions.numpy(), labels=range(10))
     right = np.trace(counts) / counts.sum()
@@ -45,5 +47,5 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, path: Path, title: str
         if count := counts[row, column]:
             colour = "white" if row == column else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
-    axes.set_title(f"{title}: {right:.2%} of {len(labels):,} validation images")
+    axes.set_title(f"{title}: {right:.2%} of {len(labels):,} {split} images")
     figure.savefig(path, dpi=120)

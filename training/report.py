@@ -1,0 +1,112 @@
+"""The report of `training.reproduce`: `report.md` with the table, and its plots beside it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from training import figures, plots
+from training.data import DataSet
+from training.results import Result, mean_and_spread
+from training.tutorials import GENERAL_NOTES
+
+FILENAME = "report.md"
+_COLUMNS = ("recipe", "the tutorial's", "ours, on all test images", "seeds")
+
+
+def write(results: Sequence[Result], data: DataSet | None, folder: Path) -> str:
+    """Write the report of `results` into `folder`; returns its table and notes."""
+    pictures = dict(_draw(results, data, folder))
+    text = "\n\n".join([table(results), notes(results, data), _effort(results, data)])
+    shown = [f"## {title}\n\n![{title}]({name})" for title, name in pictures.items()]
+    document = "\n\n".join(["# The tutorials' models, reproduced", text, *shown])
+    (folder / FILENAME).write_text(document + "\n", encoding="utf-8")
+    return f"{text}\n\nwritten to {folder / FILENAME}"
+
+
+def table(results: Sequence[Result]) -> str:
+    """One line a recipe: the tutorial's figure, and mean and standard deviation of ours."""
+    lines = [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}"]
+    for result in results:
+        tutorial = result.tutorial
+        cells = (
+            f"`{result.name}`: {tutorial.summary}",
+            tutorial.figure,
+            _score(result),
+            str(len(result.runs)),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def notes(results: Sequence[Result], data: DataSet | None) -> str:
+    """What there is to say about all recipes, and about each."""
+    lines = [f"- {note}" for note in GENERAL_NOTES]
+    for result in results:
+        said = [*result.tutorial.notes, *_measured(result, data)]
+        if said:
+            lines.append(f"- `{result.name}`: {' '.join(said)}")
+    return "\n".join(lines)
+
+
+def _score(result: Result) -> str:
+    if result.task != "classify":
+        return f"squared error {mean_and_spread(result.scores('test'), 1, 4)}"
+    test, train = (mean_and_spread(result.scores(split), 100, 2) for split in ("test", "train"))
+    return f"{test} % (train {train} %)"
+
+
+def _measured(result: Result, data: DataSet | None) -> Iterator[str]:
+    """What the runs themselves say beside their last score."""
+    steps = [step for step in result.tutorial.shown_steps if result.at_step(step)]
+    if steps:
+        limit = result.tutorial.recipe.evaluation_images
+        on = f" on the first {limit:,} test images" if limit else ""
+        shown = [mean_and_spread(result.at_step(step), 100, 1) for step in steps]
+        after = ", ".join(f"{step:,}" for step in steps)
+        yield f"After {after} steps{on}: {', '.join(shown)} %."
+    if data and result.task == "classify" and "first ten" in result.tutorial.figure:
+        digits = " ".join(str(digit) for digit in result.predictions(data)[:10].tolist())
+        yield f"The first ten test digits are read as {digits}."
+
+
+def _effort(results: Sequence[Result], data: DataSet | None) -> str:
+    seconds = sum(result.core_seconds for result in results)
+    runs = sum(len(result.runs) for result in results)
+    environment = results[0].runs[0].environment
+    images = f"{data.name}'s {len(data.test):,} test images" if data else "no images"
+    return (
+        f"Mean ± standard deviation over the seeds, measured on {images}. {runs} runs took "
+        f"{seconds / 60:.1f} minutes of one core together ({environment['device']}, Python "
+        f"{environment['python']}, torch {environment['torch']}, one thread each)."
+    )
+
+
+def _draw(
+    results: Sequence[Result], data: DataSet | None, folder: Path
+) -> Iterator[tuple[str, str]]:
+    """Draw all plots; gives the title and file name of each."""
+    by_name = {result.name: result for result in results}
+    figures.learning_curves(results, folder / "learning_curves.png")
+    yield "Learning curves", "learning_curves.png"
+    if {"relu-rnn-100", "relu-rnn-100-clipped"} <= by_name.keys():
+        plain, clipped = by_name["relu-rnn-100"], by_name["relu-rnn-100-clipped"]
+        figures.instability(plain, clipped, folder / "instability.png")
+        yield "An unstable recipe, and its cure", "instability.png"
+    if "sine" in by_name:
+        figures.sine(by_name["sine"].network, folder / "sine.png")
+        yield "The sine's cosine", "sine.png"
+    if data is None:
+        return
+    if "autoencoder" in by_name:
+        network = by_name["autoencoder"].network
+        figures.reconstructions(network, data.test, folder / "reconstructions.png")
+        yield "Pictures, and what their codes give back", "reconstructions.png"
+        figures.codes(network, data.test, folder / "codes.png")
+        yield "Codes of 200 test digits", "codes.png"
+    for result in results:
+        if result.task == "classify":
+            name = f"confusion_{result.name}.png"
+            predictions = result.predictions(data)
+            plots.confusion_matrix(
+                data.test.labels, predictions, folder / name, result.name, "test"
+            )
+            yield f"Confusions of {result.name}", name
