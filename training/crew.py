@@ -85,7 +85,10 @@ def train_all(jobs: Sequence[Job], done: Sequence[Job], options: argparse.Namesp
             dynamic_ncols=True,
         ) as bar,
     ):
+        # The processes begin here, and take over that Ctrl-C is the parent's to handle.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         left = {pool.submit(_train, job, options): job for job in ordered}
+        signal.signal(signal.SIGINT, handler)
         try:
             _follow(left, told, bar)
         except BrokenProcessPool as error:
@@ -123,7 +126,6 @@ def _begin(told: _Told) -> None:
     """Prepare a process of the crew."""
     global _shared  # noqa: PLW0603  how an initializer hands on what cannot be an argument
     _shared = told
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     torch.set_num_threads(1)
     told.progress.cancel_join_thread()  # progress that nobody hears must not hold up the end
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -39,7 +39,7 @@ def learning_curves(results: Sequence[Result], path: Path) -> None:
         for index, result in enumerate(members):
             style = "-" if index < 10 else "--"  # there are ten colours
             _band(axes, result, style)
-        axes.set(xlabel="share of the training (%)", ylabel=label, yscale="log", xlim=(0, 100))
+        axes.set(xlabel="share of the training (%)", ylabel=label, yscale="log", xlim=(0, 101))
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize=8, ncols=1 if len(members) < 5 else 2)
     figure.savefig(path, dpi=DPI)
@@ -51,7 +51,10 @@ def _band(axes: Axes, result: Result, style: str) -> None:
     if result.task == "classify":
         scores = 100 * (1 - scores)
     shares = 100 * steps / steps[-1]
-    [line] = axes.plot(shares, scores.mean(0), style, label=result.name, linewidth=1.4)
+    marker = "o" if len(steps) == 1 else ""  # a run too short for a line
+    [line] = axes.plot(
+        shares, scores.mean(0), style, marker=marker, label=result.name, linewidth=1.4
+    )
     axes.fill_between(shares, scores.min(0), scores.max(0), color=line.get_color(), alpha=0.1)
 
 
@@ -67,9 +70,13 @@ def sine(network: nn.Module, path: Path) -> None:
     angles = np.arange(SHOWN_WINDOWS * STEPS) / STEPS  # in units of pi
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.add_subplot(xlabel="angle (multiples of pi; one window each)")
-    axes.plot(angles, cosines.flatten(), color="tab:red", label="target: cosine", linewidth=3)
-    axes.plot(angles, sines.flatten(), color="0.7", linestyle=":", label="input: sine")
-    axes.plot(angles, torch.cat(parts), ".-", color="tab:blue", label="prediction", markersize=5)
+    axes.plot(
+        angles, cosines.flatten().numpy(), color="tab:red", label="target: cosine", linewidth=3
+    )
+    axes.plot(angles, sines.flatten().numpy(), color="0.7", linestyle=":", label="input: sine")
+    axes.plot(
+        angles, torch.cat(parts).numpy(), ".-", color="tab:blue", label="prediction", markersize=5
+    )
     axes.set_xticks(range(SHOWN_WINDOWS + 1))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right", fontsize=8, ncols=3)
@@ -86,7 +93,7 @@ def reconstructions(network: nn.Module, images: Split, path: Path) -> None:
     for place in range(RECONSTRUCTIONS):
         for line, picture in enumerate((rows, pictures)):
             axes = figure.add_subplot(2, RECONSTRUCTIONS, line * RECONSTRUCTIONS + place + 1)
-            axes.imshow(picture[place], cmap="gray", vmin=0, vmax=1)
+            axes.imshow(picture[place].numpy(), cmap="gray", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
         axes.set_xlabel(" ".join(f"{number:.1f}" for number in codes[place]), fontsize=8)
     figure.savefig(path, dpi=DPI)
@@ -99,7 +106,7 @@ def codes(network: nn.Module, images: Split, path: Path) -> None:
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes: Any = figure.add_subplot(projection="3d")  # matplotlib's stubs know it as flat
     colours = [f"C{digit}" for digit in images.labels[:CODES].tolist()]
-    axes.scatter(*points.T, c=colours, s=6, alpha=0.35)
+    axes.scatter(*points.T.numpy(), c=colours, s=6, alpha=0.35)
     for point, digit, colour in zip(
         points.tolist(), images.labels[:CODES].tolist(), colours, strict=True
     ):
@@ -114,14 +121,14 @@ def instability(plain: Result, clipped: Result, path: Path) -> None:
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, result in ((left, plain), (right, clipped)):
         for seed, curve in enumerate(result.curves):
-            axes.plot(*_percent(curve), label=f"seed {seed}", linewidth=1.2)
+            axes.plot(*_percent(curve), ".-", label=f"seed {seed}", linewidth=1.2, markersize=3)
         norm = result.tutorial.recipe.clip_norm
         how = "as in the tutorial" if norm is None else f"gradient's norm clipped at {norm:g}"
         axes.set(title=f"{plain.name}, {how}", xlabel="iterations", ylim=(0, 100))
         axes.axhline(10, color="0.6", linestyle=":", linewidth=1)
         axes.grid(alpha=0.3)
     left.set_ylabel("accuracy on the test images (%)")
-    left.annotate("guessing", (0, 10), (20, 12), color="0.4", fontsize=8)
+    left.text(0.02, 0.12, "guessing", color="0.4", fontsize=8, transform=left.transAxes)
     right.legend(loc="lower right", fontsize=8)
     figure.savefig(path, dpi=DPI)
 
