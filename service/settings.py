@@ -82,6 +82,10 @@ class Settings(BaseSettings):
         default=1024,
         description="Length of a free axis, the batch for one, of a tensor under `/v2`.",
     )
+    max_joint_batch: Count = Field(
+        default=64,
+        description="Pictures in one run for several requests that came at once; 1: none join.",
+    )
     max_pending: Count = Field(
         default=256, description="Requests of one worker under way at once; 429 beyond."
     )
