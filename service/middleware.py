@@ -18,7 +18,6 @@ from service.errors import (
     MalformedRequestError,
     MethodNotAllowedError,
     NotReadyError,
-    RequestTimeoutError,
     TooManyRequestsError,
     UnsupportedMediaTypeError,
     quote,
@@ -125,6 +124,8 @@ class OneErrorBody:
             _check_content_type(scope)
             await self.app(scope, receive, outgoing.send)
         except ApiError as error:
+            if outgoing.begun:
+                raise
             await _response(scope, error.body(), error.headers)(scope, receive, send)
         except Exception:
             if outgoing.begun:
@@ -170,10 +171,6 @@ class OneErrorBody:
                 )
             case 503:
                 return NotReadyError(text)
-            case 504:
-                return RequestTimeoutError(
-                    "the answer was not ready in time; send less at a time, or try again later"
-                )
             case 415:
                 return UnsupportedMediaTypeError(f"{request}: this Content-Type is not read here")
             case _ if status < SERVER_ERROR:

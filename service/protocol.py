@@ -5,7 +5,6 @@ state is an input and an output like the others, and the client hands the one on
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from starlette.applications import Starlette
@@ -48,9 +47,6 @@ class Reader(Protocol):
 
     def models(self) -> Registry:
         """The loaded models, or `NotReadyError`."""
-
-    def admitted(self) -> AbstractContextManager[None]:
-        """A place among the requests under way, or `TooManyRequestsError`."""
 
     def infer(self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args) -> Awaitable[T]:
         """The result of the run that `prepare` gives, off the event loop."""
@@ -113,10 +109,8 @@ class OpenInference:
         model = self._model(request)
         check_media_type(request.headers.get("content-type", ""))
         length = request.headers.get(HEADER_LENGTH)
-        reader = self._reader()
-        with reader.admitted():
-            body = await request.body()
-            answer = await reader.infer(_infer, model, body, length, self._max_axis)
+        body = await request.body()
+        answer = await self._reader().infer(_infer, model, body, length, self._max_axis)
         return Response(answer.body, headers=answer.headers)
 
     def _model(self, request: Request) -> Model:

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     max_pending: Count = Field(
         default=256, description="Requests of one worker under way at once; 429 beyond."
     )
+    max_delay_seconds: float = Field(
+        default=0.25,
+        gt=0,
+        description="Seconds that work may have to wait for a thread, as estimated; 429 beyond.",
+    )
     timeout_seconds: float = Field(
         default=60.0,
         gt=0,

@@ -67,10 +67,11 @@ class Threads:
         # Not anyio's limiter: it would let go of a thread whose request was given up, while the
         # thread works on, and so let any number of them run.
         self._pool = ThreadPoolExecutor(threads, "rowreader")
-        self._max_joint, self._metrics = max_joint, metrics
+        self._threads, self._max_joint, self._metrics = threads, max_joint, metrics
         self._lock = threading.Lock()  # of all below
         self._queued = 0  # works that no thread has begun
-        self._pace = 0.0  # seconds that preparing takes, smoothed
+        self._pace = _PATIENCE  # seconds that preparing takes, smoothed
+        self._cost = _PATIENCE  # seconds of a thread that a work takes in all, smoothed
         self._waiting: dict[Hashable, list[_Job]] = {}
 
     async def run(self, work: Callable[[*Args], T], *args: *Args) -> T:
@@ -94,6 +95,11 @@ class Threads:
         result: T = await self._submit(functools.partial(self._metrics.queued(prepare), *args))
         return result
 
+    @property
+    def delay(self) -> float:
+        """Seconds that work which came now would wait for a thread, as things go."""
+        return self._queued * self._cost / self._threads
+
     def _submit(self, work: Callable[[], object]) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         answer = _Answer(loop, loop.create_future())
@@ -103,6 +109,7 @@ class Threads:
         return answer.future
 
     def _work(self, answer: _Answer, work: Callable[[], object]) -> None:
+        began = time.perf_counter()
         with self._lock:
             self._queued -= 1
         if answer.wanted:
@@ -110,6 +117,8 @@ class Threads:
         # Whoever left a run to wait relied on this thread, or on another that comes after it.
         while jobs := self._take():
             self._run(jobs)
+        with self._lock:
+            self._cost = _smooth(self._cost, time.perf_counter() - began)
 
     def _prepare(self, answer: _Answer, work: Callable[[], object]) -> None:
         began = time.perf_counter()
@@ -129,7 +138,7 @@ class Threads:
     def _queue(self, job: _Job, began: float) -> None:
         company = job.run.model.company(job.run.inputs)
         with self._lock:
-            self._pace += (job.since - began - self._pace) / 8
+            self._pace = _smooth(self._pace, job.since - began)
             self._waiting.setdefault(id(job) if company is None else company, []).append(job)
 
     def _take(self) -> list[_Job]:
@@ -169,6 +178,11 @@ class Threads:
                 self._run([job])
         else:
             _deliver([(j.answer, _finish(j.run, o)) for j, o in zip(jobs, outputs, strict=True)])
+
+
+def _smooth(average: float, value: float) -> float:
+    """A running average of about the last eight, which a single outlier moves by little."""
+    return average + (min(value, 4 * average) - average) / 8
 
 
 def _finish(run: Run[Any], outputs: Outputs) -> Tell:

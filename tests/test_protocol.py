@@ -1,7 +1,6 @@
 """The protocol's routes without a server: by each backend, and before there are models."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
@@ -34,9 +33,6 @@ class Reader:
         if self.registry is None:
             raise NotReadyError("the reason")
         return self.registry
-
-    def admitted(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
 
     async def infer(self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args) -> T:
         prepared = prepare(*args)

@@ -244,3 +244,20 @@ def test_under_load_every_request_is_answered_with_its_own() -> None:
 
     in_time(ask())
     assert max(sizes(double)) <= 8
+
+
+def test_the_delay_grows_with_the_queue_and_with_what_works_took() -> None:
+    async def ask() -> list[float]:
+        pool, gate = Threads(2, 64, metrics()), threading.Event()
+        idle = pool.delay
+        asked = [asyncio.ensure_future(pool.run(gate.wait, DEADLINE)) for _ in range(6)]
+        while pool.delay == idle or pool._queued > 4:
+            await asyncio.sleep(0)
+        full = pool.delay
+        gate.set()
+        await asyncio.gather(*asked)
+        return [idle, full, pool.delay]
+
+    idle, full, after = in_time(ask())
+    assert idle == after == 0
+    assert full > 0
