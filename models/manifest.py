@@ -19,6 +19,7 @@ from models.strict import StrictError, build, show
 
 SCHEMA_VERSION = 1
 FILENAME = "manifest.json"
+BATCH = "batch"  # the free axis along which samples are independent of each other
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 Task = Literal["classify", "reconstruct", "regress"]
@@ -34,7 +35,8 @@ class ManifestError(ValueError):
 class Tensor:
     """One input or output of the graph.
 
-    `dims` mixes fixed sizes (int) with free axes by name (str): ("batch", 28, 28). `range` bounds
+    `dims` mixes fixed sizes (int) with free axes by name (str): ("batch", 28, 28). Along the axis
+    `batch` samples are independent, so that a service may join several calls to one. `range` bounds
     the values that the graph was made for, both ends included; None means unbounded.
     """
 

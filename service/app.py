@@ -3,13 +3,12 @@
 bentoml serve        # from the root of the repository; then http://127.0.0.1:3000
 """
 
-import asyncio
-import contextlib
 import functools
+import gc
 import logging
+import sys
 import warnings
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, TypeVarTuple
 
 import bentoml
@@ -17,25 +16,28 @@ import pydantic_core
 from bentoml.exceptions import BentoMLConfigException
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service import openapi, paths, registry
+from service import asked_model, openapi, paths, registry
+from service.admission import Admission, Door
 from service.classifier import Classifier, Prediction
+from service.deadline import Deadline
 from service.errors import (
     ApiError,
     ErrorBody,
     ErrorResponse,
     NotReadyError,
-    TooManyRequestsError,
 )
 from service.forms import Form, read_form
 from service.keys import ApiKeys
 from service.logs import HEADER, RequestLog, configure
 from service.metrics import metrics
 from service.middleware import App, BodyGuard, OneErrorBody
+from service.model import Done, Run
 from service.paths import Paths
 from service.protocol import OpenInference
 from service.reader import Reader, Result
@@ -50,6 +52,7 @@ from service.schemas import (
 )
 from service.sequences import check_media_type
 from service.settings import Settings, SettingsError
+from service.threads import Threads
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -95,10 +98,12 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
         self.mount_asgi_app(OpenInference(_reader, settings.max_v2_batch).application())
 
     def to_asgi(self, is_main: bool = True) -> App:
-        """The whole application; BentoML's timeout is outside of what is added as middleware."""
-        guarded = ApiKeys(super().to_asgi(is_main), settings.api_keys)
+        """The whole application; what can refuse a request comes before what costs much."""
+        door = Door(_without_timeout(super().to_asgi(is_main)), lambda: _reader().admission)
+        guarded = ApiKeys(door, settings.api_keys)
+        limited = Deadline(guarded, settings.timeout_seconds)
         known = Paths(openapi.routes(settings), paths.published(settings.models_dir))
-        answering = OneErrorBody(guarded, known, lambda *seen: metrics().answered(*seen))
+        answering = OneErrorBody(limited, known, lambda *seen: metrics().answered(*seen))
         app = RequestLog(answering, access=settings.access_log)
         if not settings.cors_origins:
             return app
@@ -112,14 +117,23 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
         )
 
 
+def _without_timeout(app: Starlette) -> Starlette:
+    """BentoML's application, the time of whose requests `Deadline` limits instead."""
+
+    def name(middleware: Middleware) -> str:
+        return getattr(middleware.cls, "__name__", "")
+
+    app.user_middleware = [m for m in app.user_middleware if name(m) != "TimeoutMiddleware"]
+    return app
+
+
 def _answer_errors(endpoint: Endpoint) -> Endpoint:
     """Answer what a client did wrong; BentoML would log it as an exception."""
 
     @functools.wraps(endpoint)
     async def wrapped(self: "RowReader", request: Request) -> Response:
         try:
-            with self.admitted():
-                return await endpoint(self, request)
+            return await endpoint(self, request)
         except ApiError as error:
             return ErrorResponse(error)
         except ClientDisconnect:
@@ -144,11 +158,9 @@ class RowReader:
 
     def __init__(self) -> None:
         _prepare_logs()
-        # Not anyio's limiter: it would let go of a thread whose request was given up, while the
-        # thread works on, and so let any number of them run.
-        self._threads = ThreadPoolExecutor(settings.threads, "rowreader")
+        self._threads = Threads(settings.threads, settings.max_joint_batch, metrics())
         self._reader = Reader(settings, metrics())
-        self._pending = 0  # requests under way; only the event loop changes it
+        self.admission = Admission(self._threads, settings.max_pending, settings.max_delay_seconds)
         self._registry: Registry | None = None
         self._problem = ""
         try:
@@ -158,6 +170,7 @@ class RowReader:
             _log.error("Not ready: %s", error.__cause__ or error)
         else:
             metrics().providers(self._registry.providers)
+            _prefer_latency()
             _log.info("Ready: %s", self._registry.providers)
 
     async def __is_ready__(self) -> bool:
@@ -173,6 +186,7 @@ class RowReader:
         models = self.models()
         form = await read_form(request, "image", max_files=1)
         classifier = models.classifier(form.model)
+        asked_model.say(request.scope, classifier.name)
         [result] = await self._read_digits(classifier, form)
         if isinstance(result, ApiError):
             raise result
@@ -185,6 +199,7 @@ class RowReader:
         models = self.models()
         form = await read_form(request, "images", max_files=settings.max_batch)
         classifier = models.classifier(form.model)
+        asked_model.say(request.scope, classifier.name)
         results = await self._read_digits(classifier, form)
         return _respond([r.body() if isinstance(r, ApiError) else r for r in results])
 
@@ -195,25 +210,14 @@ class RowReader:
         models = self.models()
         check_media_type(request.headers.get("content-type", ""))
         body = await request.body()
-        return _respond(await self.run(self._reader.read_sequences, models, body))
 
-    @contextlib.contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Hold a place among the requests under way.
+        def prepare() -> Run[list[Prediction]]:
+            run = self._reader.read_sequences(models, body)
+            asked_model.say(request.scope, run.model.name)
+            return run
 
-        Raises:
-            TooManyRequestsError: all places are taken.
-
-        """
-        if self._pending >= settings.max_pending:
-            raise TooManyRequestsError(
-                f"{self._pending} requests are under way, no more are taken; try again in a second"
-            )
-        self._pending += 1
-        try:
-            yield
-        finally:
-            self._pending -= 1
+        predictions = await self.infer(prepare)
+        return _respond(predictions)
 
     def models(self) -> Registry:
         """The loaded models.
@@ -229,13 +233,34 @@ class RowReader:
     async def _read_digits(self, classifier: Classifier, form: Form) -> list[Result]:
         """One result per file, in order; a bad file is an error in its own place."""
         # A step for each image: a request that is given up ends after the one it is at.
+        self.admission.check()
         *others, last = form.files
-        readings = [await self.run(self._reader.read, data) for data in others]
-        return await self.run(self._reader.finish, classifier, form.preview, readings, last)
+        readings = [await self._threads.run(self._reader.read, data) for data in others]
+        return await self._threads.infer(
+            self._reader.finish, classifier, form.preview, readings, last
+        )
 
-    async def run(self, work: Callable[[*Args], T], *args: *Args) -> T:
-        """Work off the event loop, so that probes and other requests go on."""
-        return await asyncio.wrap_future(self._threads.submit(metrics().queued(work), *args))
+    async def infer(self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args) -> T:
+        """The result of the run of a model that `prepare` gives, off the event loop.
+
+        Raises:
+            TooManyRequestsError: it would have to wait for too long.
+            Exception: whatever `prepare` raises.
+
+        """
+        self.admission.check()
+        return await self._threads.infer(prepare, *args)
+
+
+def _prefer_latency() -> None:
+    """Set the interpreter up for a process that has loaded all it needs, and now answers."""
+    # All that is loaded stays: a full collection, which looked through it again now and then, held
+    # up every request for 80 ms.
+    gc.collect()
+    gc.freeze()
+    # A working thread keeps the interpreter for this long (5 ms by default) while the event loop,
+    # which wants it for microseconds at a time, waits.
+    sys.setswitchinterval(1e-3)
 
 
 def _prepare_logs() -> None:

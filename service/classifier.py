@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.manifest import Manifest
-from service.backends import Backend
 from service.errors import WrongTaskError
 from service.ink import Finding
+from service.model import Model, Run
 from service.preprocess import SIDE
 
 Reason = Literal["blank", "several_digits", "not_a_digit", "low_confidence"]
@@ -43,39 +43,53 @@ class PreviewedPrediction(Prediction):
 class Classifier:
     """A loaded model of task `classify` that reads 28 x 28 pictures row by row."""
 
-    def __init__(self, manifest: Manifest, backend: Backend) -> None:
-        """Serve `manifest` by `backend`.
+    def __init__(self, model: Model) -> None:
+        """Serve `model`.
 
         Raises:
             WrongTaskError: the model does not tell digits from one 28 x 28 input.
 
         """
+        manifest = model.manifest
         if reason := _unfit(manifest):
             raise WrongTaskError(f"model {manifest.name!r} cannot predict digits: {reason}")
-        self.name, self._backend = manifest.name, backend
+        self._model = model
         self._input, self._output = manifest.inputs[0].name, manifest.outputs[0].name
         self._digits = [int(label) for label in manifest.labels]
         calibration = manifest.calibration
         self._temperature = calibration.temperature if calibration else 1.0
         self._threshold = calibration.threshold if calibration else 0.0
 
-    def predict(
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self._model.name
+
+    def reading(
         self, rows: NDArray[np.float32], findings: Sequence[Finding | None] = ()
-    ) -> list[Prediction]:
-        """One prediction per picture.
+    ) -> Run[list[Prediction]]:
+        """The run of the model that gives one prediction per picture.
 
         Args:
             rows: (n, 28, 28) in [0, 1], light ink on dark.
             findings: what each picture itself says against being one digit, if they are known.
 
         """
-        logits = self._backend.run({self._input: rows})[self._output]  # (n, 10)
-        probabilities = _softmax(logits / self._temperature)
         known = findings or [None if picture.any() else "blank" for picture in rows]
+        return Run(
+            self._model,
+            {self._input: rows},
+            lambda outputs: self._predictions(outputs[self._output], known),
+        )
+
+    def _predictions(
+        self, logits: NDArray[np.float32], findings: Sequence[Finding | None]
+    ) -> list[Prediction]:
+        probabilities = _softmax(logits / self._temperature)  # (n, 10)
         return [
             self._prediction(best, row, finding)
             for best, row, finding in zip(
-                logits.argmax(axis=1), probabilities.tolist(), known, strict=True
+                logits.argmax(axis=1), probabilities.tolist(), findings, strict=True
             )
         ]
 
@@ -89,8 +103,8 @@ class Classifier:
             probabilities=probabilities,
             accepted=reason is None,
             reason=reason,
-            model=self.name,
-            provider=self._backend.provider,
+            model=self._model.name,
+            provider=self._model.backend.provider,
         )
 
     def _doubt(self, probabilities: list[float]) -> Reason | None:

@@ -30,7 +30,9 @@ class Metrics:
             return Histogram(f"rowreader_{name}_seconds", words, buckets=_SECONDS)
 
         self._requests = Counter(
-            "rowreader_requests", "Answers, by route and status.", ["route", "status"]
+            "rowreader_requests",
+            "Answers, by route, model and status.",
+            ["route", "model", "status"],
         )
         self._predictions = Counter(
             "rowreader_predictions", "Digits read, accepted or not.", ["model", "digit"]
@@ -53,9 +55,9 @@ class Metrics:
             multiprocess_mode="max",
         )
 
-    def answered(self, route: str, status: int) -> None:
-        """Count an answer; `route` is one of the routes, or one name for all others."""
-        self._requests.labels(route, str(status)).inc()
+    def answered(self, route: str, model: str, status: int) -> None:
+        """Count an answer; `route` and `model` are ours, or one name for all others."""
+        self._requests.labels(route, model, str(status)).inc()
 
     def providers(self, providers: dict[str, str]) -> None:
         """Say what runs each model."""

@@ -8,6 +8,7 @@ import msgspec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 
+from service import asked_model
 from service.errors import (
     ApiError,
     BodyTooLargeError,
@@ -17,7 +18,6 @@ from service.errors import (
     MalformedRequestError,
     MethodNotAllowedError,
     NotReadyError,
-    RequestTimeoutError,
     TooManyRequestsError,
     UnsupportedMediaTypeError,
     quote,
@@ -103,8 +103,8 @@ class OneErrorBody:
     Clients of the Open Inference Protocol get the message of it in their own form.
     """
 
-    def __init__(self, app: App, paths: Paths, count: Callable[[str, int], object]) -> None:
-        """Let pass what asks for one of `paths`, and `count` each answer by route and status.
+    def __init__(self, app: App, paths: Paths, count: Callable[[str, str, int], object]) -> None:
+        """Let pass what asks for one of `paths`; `count` answers by route, model and status.
 
         Another path goes no further: BentoML would keep metrics of each for ever, and write it into
         its log as it came, line breaks included.
@@ -116,6 +116,7 @@ class OneErrorBody:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        asked_model.begin(scope)
         send = self._counted(scope, send)
         outgoing = _Outgoing(send)
         try:
@@ -123,6 +124,8 @@ class OneErrorBody:
             _check_content_type(scope)
             await self.app(scope, receive, outgoing.send)
         except ApiError as error:
+            if outgoing.begun:
+                raise
             await _response(scope, error.body(), error.headers)(scope, receive, send)
         except Exception:
             if outgoing.begun:
@@ -138,7 +141,7 @@ class OneErrorBody:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = scope["path"] if scope["path"] in self.paths else _NO_ROUTE
-                self.count(route, message["status"])
+                self.count(route, asked_model.of(scope), message["status"])
             await send(message)
 
         return counted
@@ -154,13 +157,13 @@ class OneErrorBody:
 
     def _translate(self, scope: Scope, status: int, text: str) -> ApiError:
         """What Starlette or BentoML answered with `status` and `text`, as an error of ours."""
-        asked = f"{scope['method']} {quote(scope['path'])}"
+        request = f"{scope['method']} {quote(scope['path'])}"
         match status:
             case 404:
                 return self.paths.not_found(scope["method"], scope["path"])
             case 405:
                 return MethodNotAllowedError(
-                    f"{asked}: the route does not take {scope['method']}; see /docs.json"
+                    f"{request}: the route does not take {scope['method']}; see /docs.json"
                 )
             case 429:
                 return TooManyRequestsError(
@@ -168,20 +171,16 @@ class OneErrorBody:
                 )
             case 503:
                 return NotReadyError(text)
-            case 504:
-                return RequestTimeoutError(
-                    "the answer was not ready in time; send less at a time, or try again later"
-                )
             case 415:
-                return UnsupportedMediaTypeError(f"{asked}: this Content-Type is not read here")
+                return UnsupportedMediaTypeError(f"{request}: this Content-Type is not read here")
             case _ if status < SERVER_ERROR:
-                return MalformedRequestError(f"{asked}: the request cannot be read")
+                return MalformedRequestError(f"{request}: the request cannot be read")
             case _:
                 return self._internal(scope)
 
     def _internal(self, scope: Scope) -> InternalError:
-        asked = f"{scope['method']} {quote(scope['path'])}"
-        return InternalError(f"{asked}: the service failed; its log tells more")
+        request = f"{scope['method']} {quote(scope['path'])}"
+        return InternalError(f"{request}: the service failed; its log tells more")
 
 
 class _Outgoing:

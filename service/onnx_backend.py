@@ -58,6 +58,8 @@ class OnnxBackend:
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
         """See `Backend.run`."""
+        # Without IO binding: tensors come from the host and go back to it with every call, so
+        # that memory bound to a device would save no copy.
         values = self._session.run(self._outputs, dict(inputs))
         return dict(zip(self._outputs, values, strict=True))
 

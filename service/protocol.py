@@ -5,7 +5,6 @@ state is an input and an output like the others, and the client hands the one on
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from starlette.applications import Starlette
@@ -13,8 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from models.manifest import Manifest, Tensor
-from service.backends import Backend, Kind
+from models.manifest import Tensor
+from service import asked_model
+from service.backends import Kind
 from service.errors import ApiError, ErrorResponse, ModelNotFoundError, quote
 from service.inference import (
     HEADER_LENGTH,
@@ -24,7 +24,7 @@ from service.inference import (
     read_inference,
     write_answer,
 )
-from service.metrics import metrics
+from service.model import Done, Model, Run
 from service.paths import AT_VERSION, INFER, MODEL, PROTOCOL, READY
 from service.registry import Registry
 from service.tensors import DATATYPE
@@ -48,11 +48,8 @@ class Reader(Protocol):
     def models(self) -> Registry:
         """The loaded models, or `NotReadyError`."""
 
-    def admitted(self) -> AbstractContextManager[None]:
-        """A place among the requests under way, or `TooManyRequestsError`."""
-
-    def run(self, work: Callable[[*Args], T], *args: *Args) -> Awaitable[T]:
-        """Work off the event loop, on the threads of the service."""
+    def infer(self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args) -> Awaitable[T]:
+        """The result of the run that `prepare` gives, off the event loop."""
 
 
 class OpenInference:
@@ -101,32 +98,30 @@ class OpenInference:
 
     async def model(self, request: Request) -> Response:
         """The model's inputs and outputs."""
-        return JSONResponse(_describe(*self._graph(request)))
+        return JSONResponse(_describe(self._model(request)))
 
     async def model_ready(self, request: Request) -> Response:
         """Whether the model is loaded."""
-        manifest, _ = self._graph(request)
-        return JSONResponse({"name": manifest.name, "ready": True})
+        return JSONResponse({"name": self._model(request).name, "ready": True})
 
     async def infer(self, request: Request) -> Response:
         """Run the model."""
-        manifest, backend = self._graph(request)
+        model = self._model(request)
         check_media_type(request.headers.get("content-type", ""))
         length = request.headers.get(HEADER_LENGTH)
-        reader = self._reader()
-        with reader.admitted():
-            body = await request.body()
-            answer = await reader.run(_infer, manifest, backend, body, length, self._max_axis)
+        body = await request.body()
+        answer = await self._reader().infer(_infer, model, body, length, self._max_axis)
         return Response(answer.body, headers=answer.headers)
 
-    def _graph(self, request: Request) -> tuple[Manifest, Backend]:
+    def _model(self, request: Request) -> Model:
         name, version = request.path_params["model_name"], request.path_params.get("model_version")
-        manifest, backend = self._reader().models().graph(name)
+        model = self._reader().models().model(name)
+        asked_model.say(request.scope, name)
         if version not in (None, VERSION):
             raise ModelNotFoundError(
                 f"model {name!r} has no version {quote(version)}, only: {VERSION}"
             )
-        return manifest, backend
+        return model
 
 
 async def _refuse(_: Request, error: Any) -> Response:
@@ -137,23 +132,18 @@ async def _hang_up(_: Request, __: Any) -> Response:
     return Response()  # nobody is there to read it
 
 
-def _infer(
-    manifest: Manifest, backend: Backend, body: bytes, header_length: str | None, max_axis: int
-) -> Answer:
-    asked = read_inference(body, header_length, manifest, max_axis)
-    batch = len(asked.inputs[manifest.inputs[0].name])
-    with metrics().inference(manifest.name, batch):
-        outputs = backend.run(asked.inputs)
-    return write_answer(manifest.name, asked, outputs)
+def _infer(model: Model, body: bytes, header_length: str | None, max_axis: int) -> Run[Answer]:
+    asked = read_inference(body, header_length, model.manifest, max_axis)
+    return Run(model, asked.inputs, lambda outputs: write_answer(model.name, asked, outputs))
 
 
-def _describe(manifest: Manifest, backend: Backend) -> Json:
+def _describe(model: Model) -> Json:
     return {
-        "name": manifest.name,
+        "name": model.name,
         "versions": [VERSION],
-        "platform": _PLATFORMS[backend.name],
-        "inputs": [_metadata(tensor) for tensor in manifest.inputs],
-        "outputs": [_metadata(tensor) for tensor in manifest.outputs],
+        "platform": _PLATFORMS[model.backend.name],
+        "inputs": [_metadata(tensor) for tensor in model.manifest.inputs],
+        "outputs": [_metadata(tensor) for tensor in model.manifest.outputs],
     }
 
 

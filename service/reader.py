@@ -9,6 +9,7 @@ from service.classifier import Classifier, Prediction, PreviewedPrediction
 from service.errors import ApiError
 from service.ink import Finding
 from service.metrics import Metrics
+from service.model import Done, Run
 from service.preprocess import Reading, read_image
 from service.preview import encode
 from service.registry import Registry
@@ -38,14 +39,22 @@ class Reader:
         preview: bool,
         readings: list[Reading | ApiError],
         data: bytes,
-    ) -> list[Result]:
+    ) -> Run[list[Result]] | Done[list[Result]]:
         """Read the last image too, then classify them all at once; one result each, in order."""
         readings = [*readings, self.read(data)]
         good = [reading for reading in readings if isinstance(reading, Reading)]
-        predictions = iter(self._classify_readings(classifier, good, preview) if good else ())
-        return [r if isinstance(r, ApiError) else next(predictions) for r in readings]
+        if not good:
+            return Done([reading for reading in readings if isinstance(reading, ApiError)])
 
-    def read_sequences(self, models: Registry, body: bytes) -> list[Prediction]:
+        def results(predictions: list[Prediction]) -> list[Result]:
+            made = iter(_previewed(predictions, good) if preview else predictions)
+            return [r if isinstance(r, ApiError) else next(made) for r in readings]
+
+        rows = np.stack([reading.rows for reading in good])  # (n, 28, 28)
+        findings = [reading.finding for reading in good]
+        return self._classify(classifier, rows, findings).then(results)
+
+    def read_sequences(self, models: Registry, body: bytes) -> Run[list[Prediction]]:
         """What a model reads in the sequences of a JSON body.
 
         Raises:
@@ -55,26 +64,21 @@ class Reader:
         rows, model = read_sequences(body, self._settings.max_batch)
         return self._classify(models.classifier(model), rows, ())
 
-    def _classify_readings(
-        self, classifier: Classifier, readings: list[Reading], preview: bool
-    ) -> list[Prediction]:
-        rows = np.stack([reading.rows for reading in readings])  # (n, 28, 28)
-        findings = [reading.finding for reading in readings]
-        predictions = self._classify(classifier, rows, findings)
-        if not preview:
-            return predictions
-        return [
-            PreviewedPrediction(**vars(prediction), preview=encode(picture))
-            for prediction, picture in zip(predictions, rows, strict=True)
-        ]
-
     def _classify(
         self,
         classifier: Classifier,
         rows: NDArray[np.float32],
         findings: Sequence[Finding | None],
-    ) -> list[Prediction]:
-        with self._metrics.inference(classifier.name, len(rows)):
-            predictions = classifier.predict(rows, findings)
+    ) -> Run[list[Prediction]]:
+        return classifier.reading(rows, findings).then(self._counted)
+
+    def _counted(self, predictions: list[Prediction]) -> list[Prediction]:
         self._metrics.predicted(predictions)
         return predictions
+
+
+def _previewed(predictions: list[Prediction], readings: list[Reading]) -> list[Prediction]:
+    return [
+        PreviewedPrediction(**vars(prediction), preview=encode(reading.rows))
+        for prediction, reading in zip(predictions, readings, strict=True)
+    ]

@@ -1,6 +1,6 @@
 """Every published model, checked, loaded and warmed up: all of them, or none."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from models import manifest as contract
@@ -8,6 +8,7 @@ from models.manifest import Manifest, ManifestError
 from service.backends import Backend, BackendError, open_backend, probe
 from service.classifier import Classifier
 from service.errors import ModelNotFoundError, WrongTaskError, quote
+from service.model import Model
 from service.settings import Settings
 
 # TorchScript compiles itself anew in the first runs, once for one picture and once for several.
@@ -21,20 +22,21 @@ class LoadError(RuntimeError):
 class Registry:
     """The loaded models by name, and the classifiers among them."""
 
-    def __init__(self, models: Mapping[str, tuple[Manifest, Backend]], default: str) -> None:
-        self._models, self._default = models, default
+    def __init__(self, models: Iterable[Model], default: str) -> None:
+        self._models = {model.name: model for model in models}
+        self._default = default
         self._classifiers: dict[str, Classifier] = {}
         self._unfit: dict[str, str] = {}
-        for name, (manifest, backend) in models.items():
+        for name, model in self._models.items():
             try:
-                self._classifiers[name] = Classifier(manifest, backend)
+                self._classifiers[name] = Classifier(model)
             except WrongTaskError as error:
                 self._unfit[name] = str(error)
 
     @property
     def providers(self) -> dict[str, str]:
         """What really runs each model."""
-        return {name: backend.provider for name, (_, backend) in self._models.items()}
+        return {name: model.backend.provider for name, model in self._models.items()}
 
     def classifier(self, name: str | None) -> Classifier:
         """The classifier called `name`, the default one for None.
@@ -53,8 +55,8 @@ class Registry:
             )
         return self._classifiers[name]
 
-    def graph(self, name: str) -> tuple[Manifest, Backend]:
-        """The model called `name`, whatever its task: what it says of itself, and what runs it.
+    def model(self, name: str) -> Model:
+        """The model called `name`, whatever its task.
 
         Raises:
             ModelNotFoundError: no model is called so.
@@ -76,7 +78,7 @@ def load(settings: Settings) -> Registry:
     """
     try:
         manifests = _check(settings)
-        loaded = {m.name: (m, _open(settings, folder, m)) for folder, m in manifests.items()}
+        loaded = [Model(m, _open(settings, folder, m)) for folder, m in manifests.items()]
     except ManifestError as error:
         raise LoadError(_without_paths(str(error), settings.models_dir)) from error
     except BackendError as error:

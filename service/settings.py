@@ -82,8 +82,17 @@ class Settings(BaseSettings):
         default=1024,
         description="Length of a free axis, the batch for one, of a tensor under `/v2`.",
     )
+    max_joint_batch: Count = Field(
+        default=64,
+        description="Pictures in one run for several requests that came at once; 1: none join.",
+    )
     max_pending: Count = Field(
         default=256, description="Requests of one worker under way at once; 429 beyond."
+    )
+    max_delay_seconds: float = Field(
+        default=0.25,
+        gt=0,
+        description="Seconds that work may have to wait for a thread, as estimated; 429 beyond.",
     )
     timeout_seconds: float = Field(
         default=60.0,

@@ -4,8 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from service import cuda
 from tests.published import publish
 from training import mnist
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without a GPU, what needs one is skipped, with what the driver says."""
+    if problem := cuda.driver_problem():
+        skip = pytest.mark.skip(reason=f"no GPU to test on: {problem}")
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")

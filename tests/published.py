@@ -5,6 +5,7 @@ off. Like MNIST's digits it is 20 on its long side and has its mass in the middl
 """
 
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -13,6 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models import manifest
 from models.manifest import FILENAME, File, Manifest, Role, State, Task, Tensor
+from service.model import Run
+
+T = TypeVar("T")
 
 ROWS = Tensor(name="rows", dtype="float32", dims=("batch", 28, 28), range=(0, 1))
 LOGITS = Tensor(name="logits", dtype="float32", dims=("batch", 10))
@@ -97,6 +101,11 @@ def write_torchscript(path: Path, matrix: NDArray[np.float32]) -> None:
         warnings.filterwarnings("ignore", r"`torch\.jit\.", FutureWarning)
         module = torch.jit.freeze(torch.jit.script(Reader().eval()))
         torch.jit.save(module, str(path))
+
+
+def finished(run: Run[T]) -> T:
+    """The result of `run`, alone and on this thread."""
+    return run.finish(run.model.backend.run(run.inputs))
 
 
 def publish_stateful(root: Path) -> tuple[Path, Manifest]:

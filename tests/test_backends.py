@@ -12,8 +12,7 @@ from service.backends import BackendError, Kind, open_backend, probe
 from tests.published import LOGITS, picture, publish, publish_stateful, seal, weights, write_onnx
 
 BOTH: tuple[Kind, ...] = ("onnxruntime", "torchscript")
-HAS_GPU = cuda.driver_problem() is None
-without_gpu = pytest.mark.skipif(HAS_GPU, reason="this machine has a GPU")
+without_gpu = pytest.mark.skipif(cuda.driver_problem() is None, reason="this machine has a GPU")
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -157,7 +156,6 @@ def test_a_driver_alone_does_not_make_cuda_work(
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not HAS_GPU, reason="no NVIDIA GPU here")
 @pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("exact", [False, True])
 def test_cuda_agrees_with_the_cpu(models_dir: Path, kind: Kind, exact: bool) -> None:
@@ -170,3 +168,11 @@ def test_cuda_agrees_with_the_cpu(models_dir: Path, kind: Kind, exact: bool) -> 
     expected = on_cpu.run({"rows": rows})["logits"]
     tolerance = 1e-4 if exact else 2e-2
     np.testing.assert_allclose(on_gpu.run({"rows": rows})["logits"], expected, atol=tolerance)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", BOTH)
+def test_auto_is_cuda_where_it_works(models_dir: Path, kind: Kind) -> None:
+    folder = models_dir / "lstm"
+    backend = open_backend(kind, folder, manifest.read(folder), device="auto")
+    assert "cuda" in backend.provider.lower()

@@ -4,25 +4,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from models import manifest
 from models.manifest import Calibration, Manifest
-from service.backends import open_backend
+from service.backends import Arrays, Kind, open_backend
 from service.classifier import Classifier
 from service.errors import WrongTaskError
-from tests.published import ROWS, picture, publish_stateful
+from service.model import Model
+from tests.published import ROWS, finished, picture, publish_stateful
 
 
 class Constant:
     """A backend that always gives the same logits."""
 
-    name = "onnxruntime"
+    name: Kind = "onnxruntime"
     provider = "TestProvider"
 
     def __init__(self, logits: list[float]) -> None:
         self.logits = logits
 
-    def run(self, inputs: object) -> dict[str, object]:
+    def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
         return {"logits": np.array([self.logits], np.float32)}
 
 
@@ -34,7 +36,7 @@ def test_reads_every_digit(models_dir: Path) -> None:
     folder = models_dir / "lstm"
     backend = open_backend("onnxruntime", folder, manifest.read(folder), device="cpu")
     rows = np.stack([picture(digit) for digit in range(10)]).astype(np.float32) / np.float32(255)
-    predictions = Classifier(manifest.read(folder), backend).predict(rows)
+    predictions = finished(Classifier(Model(manifest.read(folder), backend)).reading(rows))
     assert [prediction.digit for prediction in predictions] == list(range(10))
     assert {prediction.model for prediction in predictions} == {"lstm"}
     for prediction in predictions:
@@ -46,9 +48,8 @@ def test_reads_every_digit(models_dir: Path) -> None:
 @pytest.mark.parametrize("scale", [1.0, 1e4, -1e30])
 def test_no_logit_is_too_large_for_the_softmax(models_dir: Path, scale: float) -> None:
     backend = Constant([scale * digit for digit in range(10)])
-    [prediction] = Classifier(described(models_dir), backend).predict(  # type: ignore[arg-type]
-        np.zeros((1, 28, 28), np.float32)
-    )
+    classifier = Classifier(Model(described(models_dir), backend))
+    [prediction] = finished(classifier.reading(np.zeros((1, 28, 28), np.float32)))
     assert prediction.digit == (9 if scale > 0 else 0)
     assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-12)
 
@@ -83,33 +84,33 @@ def test_what_is_not_sure_enough_is_not_accepted(
     models_dir: Path, probabilities: tuple[float, ...], reason: str | None
 ) -> None:
     backend = Constant(logits_of(*probabilities))
-    classifier = Classifier(calibrated(models_dir), backend)  # type: ignore[arg-type]
-    [prediction] = classifier.predict(np.ones((1, 28, 28), np.float32))
+    classifier = Classifier(Model(calibrated(models_dir), backend))
+    [prediction] = finished(classifier.reading(np.ones((1, 28, 28), np.float32)))
     assert (prediction.accepted, prediction.reason) == (reason is None, reason)
     assert prediction.digit == 0
     assert prediction.confidence == pytest.approx(probabilities[0], abs=1e-6)
 
 
 def test_what_the_picture_says_comes_before_what_the_model_says(models_dir: Path) -> None:
-    classifier = Classifier(calibrated(models_dir), Constant(logits_of(0.4)))  # type: ignore[arg-type]
+    classifier = Classifier(Model(calibrated(models_dir), Constant(logits_of(0.4))))
     rows = np.ones((1, 28, 28), np.float32)
-    [prediction] = classifier.predict(rows, ["several_digits"])
+    [prediction] = finished(classifier.reading(rows, ["several_digits"]))
     assert (prediction.accepted, prediction.reason) == (False, "several_digits")
-    assert classifier.predict(0 * rows)[0].reason == "blank"
+    assert finished(classifier.reading(0 * rows))[0].reason == "blank"
 
 
 def test_the_temperature_softens_probabilities_and_leaves_the_digit(models_dir: Path) -> None:
     backend = Constant(logits_of(0.99))
-    hot = Classifier(calibrated(models_dir, temperature=3.0), backend)  # type: ignore[arg-type]
-    [prediction] = hot.predict(np.ones((1, 28, 28), np.float32))
+    hot = Classifier(Model(calibrated(models_dir, temperature=3.0), backend))
+    [prediction] = finished(hot.reading(np.ones((1, 28, 28), np.float32)))
     assert prediction.digit == 0
     assert 0.4 < prediction.confidence < 0.9
 
 
 def test_the_labels_of_the_manifest_decide(models_dir: Path) -> None:
     reversed_labels = described(models_dir, labels=tuple("9876543210"))
-    classifier = Classifier(reversed_labels, Constant([9, *[0] * 9]))  # type: ignore[arg-type]
-    assert classifier.predict(np.zeros((1, 28, 28), np.float32))[0].digit == 9
+    classifier = Classifier(Model(reversed_labels, Constant([9, *[0] * 9])))
+    assert finished(classifier.reading(np.zeros((1, 28, 28), np.float32)))[0].digit == 9
 
 
 @pytest.mark.parametrize(
@@ -125,11 +126,11 @@ def test_another_model_is_refused_with_the_reason(
     models_dir: Path, changes: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(WrongTaskError, match=f"model 'lstm' cannot predict digits: {reason}"):
-        Classifier(described(models_dir, **changes), Constant([]))  # type: ignore[arg-type]
+        Classifier(Model(described(models_dir, **changes), Constant([])))
 
 
 def test_a_stateful_model_is_refused(tmp_path: Path) -> None:
     folder, stateful = publish_stateful(tmp_path)
     backend = open_backend("onnxruntime", folder, stateful, device="cpu")
     with pytest.raises(WrongTaskError, match="its task is regress"):
-        Classifier(stateful, backend)
+        Classifier(Model(stateful, backend))

@@ -17,7 +17,8 @@ from service import app, preprocess, registry
 from service.settings import Settings
 
 loaded = registry.load(Settings.from_environment(models_dir=sys.argv[1], device="cpu"))
-loaded.classifier(None).predict(np.zeros((1, 28, 28), np.float32))
+model = loaded.model("lstm")
+model.backend.run({"rows": np.zeros((1, 28, 28), np.float32)})
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 

@@ -1,7 +1,6 @@
 """The protocol's routes without a server: by each backend, and before there are models."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
@@ -11,10 +10,11 @@ import numpy as np
 import pytest
 
 from service.errors import NotReadyError
+from service.model import Done, Run
 from service.protocol import OpenInference
 from service.registry import Registry, load
 from service.settings import Settings
-from tests.published import picture
+from tests.published import finished, picture
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -34,11 +34,9 @@ class Reader:
             raise NotReadyError("the reason")
         return self.registry
 
-    def admitted(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-    async def run(self, work: Callable[[*Args], T], *args: *Args) -> T:
-        return await asyncio.to_thread(work, *args)
+    async def infer(self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args) -> T:
+        prepared = prepare(*args)
+        return finished(prepared) if isinstance(prepared, Run) else prepared.result
 
 
 def ask(registry: Registry | None, method: str, path: str, **request: Any) -> httpx.Response:

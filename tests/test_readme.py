@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
-from tests import readme
+from service import keys
+from tests import dockerfile, readme
 
 TEXT = readme.README.read_text(encoding="utf-8")
 ROOT = readme.README.parent
@@ -53,3 +55,30 @@ def test_every_option_of_a_training_command_is_known(command: str) -> None:
     ).stdout
     for argument in arguments:
         assert argument in shown, f"{module} does not know {argument}"
+
+
+def test_every_image_that_it_builds_is_a_stage_of_the_dockerfile() -> None:
+    builds = [command for command in COMMANDS if command.startswith("docker build")]
+    devices = set(re.findall(r"DEVICE=(\w+)", " ".join(builds)))
+    assert devices == {"cpu"}
+    assert devices <= dockerfile.stages().keys()
+
+
+def test_the_pod_fits_the_image() -> None:
+    [pod] = [
+        yaml.safe_load(block)
+        for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+        if "containers:" in block
+    ]
+    [container] = pod["containers"]
+    [exposed], [command] = dockerfile.image("EXPOSE"), dockerfile.image("CMD")
+    assert container["ports"] == [{"containerPort": int(exposed.rest)}]
+    probes = [container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")]
+    assert [probe["path"] for probe in probes] == ["/livez", "/livez", "/readyz"]
+    assert {probe["path"] for probe in probes} <= keys.OPEN
+    assert {probe["port"] for probe in probes} == {int(exposed.rest)}
+    before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    grace = int(command.command[command.command.index("--timeout-graceful-shutdown") + 1])
+    assert pod["terminationGracePeriodSeconds"] > before + grace
+    [mount], [volume] = container["volumeMounts"], pod["volumes"]
+    assert mount == {"name": volume["name"], "mountPath": "/tmp"}

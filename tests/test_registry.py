@@ -10,7 +10,7 @@ from service import cuda
 from service.errors import ModelNotFoundError, WrongTaskError
 from service.registry import LoadError, load
 from service.settings import Settings
-from tests.published import publish, publish_stateful, seal
+from tests.published import finished, publish, publish_stateful, seal
 
 
 def settings(models_dir: Path, **values: object) -> Settings:
@@ -31,7 +31,7 @@ def refusal(models_dir: Path, **values: object) -> str:
 def test_loads_every_published_model(models_dir: Path, backend: str, provider: str) -> None:
     registry = load(settings(models_dir, backend=backend))
     assert registry.providers == {"gru": provider, "lstm": provider, "rnn": provider}
-    [prediction] = registry.classifier("gru").predict(np.zeros((1, 28, 28), np.float32))
+    [prediction] = finished(registry.classifier("gru").reading(np.zeros((1, 28, 28), np.float32)))
     assert (prediction.model, prediction.provider) == ("gru", provider)
 
 
@@ -51,12 +51,12 @@ def test_every_model_runs_by_its_tensors_whatever_its_task(tmp_path: Path) -> No
     publish(tmp_path, "lstm")
     publish_stateful(tmp_path)
     registry = load(settings(tmp_path))
-    manifest, backend = registry.graph("stateful")
+    model = registry.model("stateful")
     rows, total = np.ones((2, 28, 28), np.float32), np.array([1, 2], np.float32)
-    answer = backend.run({"rows": rows, "total": total})
-    np.testing.assert_array_equal(answer[manifest.outputs[0].name], total + 784)
+    answer = model.backend.run({"rows": rows, "total": total})
+    np.testing.assert_array_equal(answer[model.manifest.outputs[0].name], total + 784)
     with pytest.raises(ModelNotFoundError, match=r"no model 'gru'; published are: lstm, stateful"):
-        registry.graph("gru")
+        registry.model("gru")
 
 
 def test_a_model_of_another_task_is_loaded_but_does_not_predict(tmp_path: Path) -> None:

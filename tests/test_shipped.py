@@ -9,7 +9,8 @@ import pytest
 import models
 from models import manifest
 from models.manifest import Manifest
-from service.backends import Kind, open_backend
+from service.backends import Device, Kind, open_backend
+from tests.devices import EACH
 from training.data import as_rows, load
 from training.parity import ATOL
 from training.recipes import RECIPES, Recipe
@@ -58,13 +59,14 @@ def test_every_form_was_proven_at_every_batch_size(shipped: Manifest) -> None:
         assert row.accuracy == accuracy
 
 
+@EACH
 @pytest.mark.mnist
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_all_test_images_score_exactly_as_the_manifest_says(
-    shipped: Manifest, kind: Kind, mnist_root: Path
+    shipped: Manifest, kind: Kind, device: Device, mnist_root: Path
 ) -> None:
     test = load("mnist", mnist_root).test
-    backend = open_backend(kind, ROOT / shipped.name, shipped, device="cpu")
+    backend = open_backend(kind, ROOT / shipped.name, shipped, device=device, exact=True)
     rows = as_rows(test.images).numpy()
     parts = [backend.run({"rows": part})["logits"] for part in np.split(rows, 20)]
     decisions = np.concatenate(parts).argmax(axis=1)

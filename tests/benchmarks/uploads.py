@@ -17,6 +17,7 @@ from service.classifier import Classifier
 from service.errors import ApiError
 from service.preprocess import Reading, read_image
 from tests.benchmarks.ways import MAX_PIXELS, Floats, Way, digits, open_classifier, tutorials
+from tests.published import finished
 
 BLANK = np.zeros((28, 28), np.float32)
 HEADER = (
@@ -63,7 +64,7 @@ def judge(classifier: Classifier, files: list[Path], *, labelled: bool) -> Outco
     """Read `files` both ways; with `labelled`, their names start with the digit."""
     readings, times = zip(*(_timed(path.read_bytes()) for path in files), strict=True)
     rows = np.stack([reading.rows for reading in readings])
-    predictions = classifier.predict(rows, [reading.finding for reading in readings])
+    predictions = finished(classifier.reading(rows, [reading.finding for reading in readings]))
     accepted = np.array([prediction.accepted for prediction in predictions])
     right = theirs = rest = float("nan")
     if labelled:

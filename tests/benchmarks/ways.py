@@ -11,7 +11,9 @@ from PIL import Image
 from models import manifest
 from service.backends import open_backend
 from service.classifier import Classifier
+from service.model import Model
 from service.preprocess import read_image
+from tests.published import finished
 
 Floats = NDArray[np.float32]
 Way = Callable[[bytes], Floats]
@@ -36,9 +38,10 @@ def open_classifier(models_dir: Path, name: str) -> Classifier:
     """The published model `name` on one thread of the CPU."""
     described = manifest.read(models_dir / name)
     backend = open_backend("onnxruntime", models_dir / name, described, device="cpu", threads=1)
-    return Classifier(described, backend)
+    return Classifier(Model(described, backend))
 
 
 def digits(classifier: Classifier, rows: Sequence[Floats]) -> NDArray[np.int64]:
     """What the model reads in each of n pictures, (n,)."""
-    return np.array([found.digit for found in classifier.predict(np.stack(rows))], dtype=np.int64)
+    predictions = finished(classifier.reading(np.stack(rows)))
+    return np.array([found.digit for found in predictions], dtype=np.int64)

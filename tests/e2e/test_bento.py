@@ -76,7 +76,20 @@ def test_the_bento_answers(bento: Path, tmp_path: Path) -> None:
     assert prediction["model"] == "lstm"
 
 
-def test_it_installs_what_the_project_depends_on() -> None:
+def test_it_installs_what_the_project_depends_on_and_cuda() -> None:
     bentofile: dict[str, Any] = yaml.safe_load((ROOT / "bentofile.yaml").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert bentofile["python"]["packages"] == project["dependencies"]
+    cuda = project["optional-dependencies"]["cuda"]
+    assert bentofile["python"]["packages"] == [*project["dependencies"], *cuda]
+
+
+def test_its_image_is_for_cuda_and_not_root_s(bento: Path) -> None:
+    """The image that `bentoml containerize` makes."""
+    dockerfile = (bento / "env" / "docker" / "Dockerfile").read_text().splitlines()
+    assert [line for line in dockerfile if line.startswith("USER ")] == ["USER bentoml"]
+    assert "FROM python:3.11-slim AS base-container" in dockerfile
+    described = yaml.safe_load((bento / "bento.yaml").read_text())
+    # The new format; docker.cuda_version or docker.dockerfile_template would make it the old one.
+    assert described["image"]["base_image"] == "python:3.11-slim"
+    installed = (bento / "env" / "python" / "requirements.txt").read_text()
+    assert "onnxruntime-gpu[cuda,cudnn]" in installed

@@ -270,6 +270,29 @@ class TestOperations:
             assert list(pool.map(ask, digits)) == digits
 
 
+def test_requests_that_come_at_once_share_runs_and_a_bad_one_harms_none(
+    http: httpx.Client,
+) -> None:
+    def ask(digit: int | None) -> Any:
+        data = b"no image" if digit is None else png(picture(digit))
+        answer = http.post("/predict", files=files(data, field="image")).json()
+        return answer.get("digit", answer.get("error", {}).get("code"))
+
+    wanted = [None if i % 8 == 0 else i % 10 for i in range(400)]
+    before = figures(http.get("/metrics").text)
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        found = list(pool.map(ask, wanted))
+    after = figures(http.get("/metrics").text)
+    assert found == ["not_an_image" if digit is None else digit for digit in wanted]
+
+    def grown(suffix: str) -> float:
+        name = f'rowreader_batch_size_{suffix}{{model="lstm"}}'
+        return after[name] - before.get(name, 0)
+
+    assert grown("sum") == 350
+    assert grown("count") < 350
+
+
 def figures(text: str) -> dict[str, float]:
     """Samples of the service's own metrics, by name and labels."""
     lines = [line for line in text.splitlines() if line.startswith("rowreader_")]
@@ -281,20 +304,28 @@ def test_metrics_show_what_was_asked_and_what_came_of_it(http: httpx.Client) -> 
     blank = png(np.full((90, 90), 240, np.uint8))
     http.post("/predict_batch", files=files(SEVEN, blank, b"no image"), data={"model": "gru"})
     http.post("/predict", files=files(b"no image", field="image"))
+    http.post("/predict_sequences", json={"sequences": [[[0] * 28] * 28], "model": "rnn"})
+    http.post("/v2/models/gru/infer", json={"inputs": []})
     http.get("/made/up")
     after = figures(http.get("/metrics").text)
 
     def grown(sample: str) -> float:
         return after[sample] - before.get(sample, 0)
 
-    assert grown('rowreader_requests_total{route="/predict_batch",status="200"}') == 1
-    assert grown('rowreader_requests_total{route="/predict",status="415"}') == 1
-    assert grown('rowreader_requests_total{route="none",status="404"}') == 1
+    for route, model, status in (
+        ("/predict_batch", "gru", 200),
+        ("/predict", "lstm", 415),
+        ("/predict_sequences", "rnn", 200),
+        ("/v2/models/gru/infer", "gru", 422),
+        ("none", "none", 404),
+    ):
+        labels = f'model="{model}",route="{route}",status="{status}"'
+        assert grown(f"rowreader_requests_total{{{labels}}}") == 1
     assert not any("/made/up" in name for name in after)
     assert grown('rowreader_predictions_total{digit="8",model="gru"}') >= 1
     assert grown('rowreader_rejections_total{model="gru",reason="blank"}') == 1
     assert grown('rowreader_batch_size_sum{model="gru"}') == 2
     assert grown('rowreader_inference_seconds_count{model="gru"}') == 1
     assert grown("rowreader_preprocess_seconds_count") == 4
-    assert grown("rowreader_queue_seconds_count") == 4
+    assert grown("rowreader_queue_seconds_count") == 6
     assert after['rowreader_provider_info{model="lstm",provider="CPUExecutionProvider"}'] == 1

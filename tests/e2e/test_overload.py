@@ -1,0 +1,58 @@
+"""More than the service can do: what it takes it answers rightly and soon, and it recovers."""
+
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.e2e.server import ROOT, serve
+from tests.e2e.traffic import Answer, ask_at_a_rate, keep_asking, upload
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
+
+SEVEN = upload((ROOT / "docs" / "seven.png").read_bytes(), 7)
+
+
+def for_seconds(seconds: float) -> Callable[[], bool]:
+    """Whether they are over."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
+
+
+def percentile(percent: float, answers: list[Answer]) -> float:
+    return float(np.percentile([a.seconds for a in answers if a.status == 200], percent))
+
+
+def test_four_times_what_it_can_do_for_a_minute(tmp_path: Path) -> None:
+    with serve(tmp_path, {"DEVICE": "cpu"}) as server:
+        keep_asking(server.url, itertools.repeat(SEVEN), connections=4, until=for_seconds(2))
+        before = keep_asking(
+            server.url, itertools.repeat(SEVEN), connections=1, until=for_seconds(4)
+        )
+        sustained = keep_asking(
+            server.url, itertools.repeat(SEVEN), connections=8, until=for_seconds(6)
+        )
+        rate = len(sustained) / 6
+        answers = ask_at_a_rate(server.url, SEVEN, rate=4 * rate, seconds=60)
+        after = keep_asking(
+            server.url, itertools.repeat(SEVEN), connections=1, until=for_seconds(4)
+        )
+    for calm in (before, sustained, after):
+        assert all(answer.right for answer in calm)
+    taken = [answer for answer in answers if answer.status == 200]
+    refused = [answer for answer in answers if answer.status == 429]
+    assert len(taken) + len(refused) == len(answers)
+    assert all(answer.right for answer in taken)
+    assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
+    assert percentile(99, taken) < 1
+    # The load itself takes its share of the machine, and refusing costs something.
+    assert len(taken) > 60 * rate / 4
+    assert percentile(50, after) < 2 * percentile(50, before)
+    print(
+        f"sustained {rate:.0f}/s; of {4 * rate:.0f}/s for 60 s {len(taken) / 60:.0f}/s taken, "
+        f"p50 {percentile(50, taken):.3f} s, p99 {percentile(99, taken):.3f} s; "
+        f"alone before {percentile(50, before):.4f} s, after {percentile(50, after):.4f} s"
+    )
