@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 import models
 from models import manifest
+from models.manifest import Manifest
 from service.backends import Device, open_backend
 from service.onnx_backend import _providers
 from tests.devices import CUDA, EACH, PROVIDERS
 from tests.published import publish_stateful
-from tests.samples import digits, small_recipe, trained
+from tests.samples import small_recipe, trained, unproven
 from training.export import draft, write_files
-from training.parity import BATCH_SIZES, prove
+from training.parity import prove
+from training.trials import BATCH_SIZES
 
 SHIPPED = manifest.discover(Path(models.__file__).parent)
 WORK = {"LSTM", "GRU", "RNN", "MatMul", "Gemm", "FusedMatMul"}
@@ -42,8 +44,14 @@ def session(folder: Path, device: Any, profile: Path | None = None) -> Any:
     return onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
 
 
-def pictures(batch: int) -> NDArray[np.float32]:
-    return np.random.default_rng(batch).random((batch, 28, 28), np.float32)
+def tensors(described: Manifest, batch: int) -> dict[str, NDArray[np.float32]]:
+    """Random numbers for every input, each free axis being `batch`."""
+    random = np.random.default_rng(batch)
+    shapes = {
+        tensor.name: [batch if isinstance(dim, str) else dim for dim in tensor.dims]
+        for tensor in described.inputs
+    }
+    return {name: random.random(shape, np.float32) for name, shape in shapes.items()}
 
 
 @EACH
@@ -51,7 +59,7 @@ def pictures(batch: int) -> NDArray[np.float32]:
 def test_what_costs_time_runs_on_the_device(folder: Path, device: Device, tmp_path: Path) -> None:
     """What ran, as ONNX Runtime saw it; a provider in a list says nothing of a single node."""
     opened = session(folder, device, tmp_path / "profile")
-    opened.run(None, {"rows": pictures(7)})
+    opened.run(None, tensors(manifest.read(folder), 7))
     events = json.loads(Path(opened.end_profiling()).read_text())
     ran = [event["args"] for event in events if "provider" in event.get("args", {})]
     work = [(node["op_name"], node["provider"]) for node in ran if node["op_name"] in WORK]
@@ -64,16 +72,19 @@ def test_what_costs_time_runs_on_the_device(folder: Path, device: Device, tmp_pa
 def test_tensors_may_stay_on_the_device(folder: Path, device: Device) -> None:
     opened = session(folder, device)
     binding = opened.io_binding()
-    rows = pictures(7)
-    binding.bind_ortvalue_input("rows", onnxruntime.OrtValue.ortvalue_from_numpy(rows, device, 0))
-    binding.bind_output("logits", device)
+    described = manifest.read(folder)
+    inputs = tensors(described, 7)
+    for name, array in inputs.items():
+        value = onnxruntime.OrtValue.ortvalue_from_numpy(array, device, 0)
+        binding.bind_ortvalue_input(name, value)
+    for tensor in described.outputs:
+        binding.bind_output(tensor.name, device)
     opened.run_with_iobinding(binding)
-    [logits] = binding.get_outputs()
-    assert logits.device_name() == device
-    backend = open_backend(
-        "onnxruntime", folder, manifest.read(folder), device=device, threads=1, exact=True
-    )
-    np.testing.assert_allclose(logits.numpy(), backend.run({"rows": rows})["logits"], atol=1e-5)
+    backend = open_backend("onnxruntime", folder, described, device=device, threads=1, exact=True)
+    expected = backend.run(inputs)
+    for tensor, output in zip(described.outputs, binding.get_outputs(), strict=True):
+        assert output.device_name() == device
+        np.testing.assert_allclose(output.numpy(), expected[tensor.name], atol=1e-5)
 
 
 @EACH
@@ -95,24 +106,25 @@ def test_state_may_stay_on_the_device_from_call_to_call(tmp_path: Path, device: 
 @EACH
 @each_shipped
 def test_threads_share_a_model_without_mixing_answers(folder: Path, device: Device) -> None:
-    backend = open_backend(
-        "onnxruntime", folder, manifest.read(folder), device=device, threads=1, exact=True
-    )
-    inputs = [pictures(1 + i % 5) for i in range(60)]
-    alone = [backend.run({"rows": rows})["logits"] for rows in inputs]
+    described = manifest.read(folder)
+    backend = open_backend("onnxruntime", folder, described, device=device, threads=1, exact=True)
+    inputs = [tensors(described, 1 + i % 5) for i in range(60)]
+    alone = [backend.run(given) for given in inputs]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda rows: backend.run({"rows": rows})["logits"], inputs))
+        together = list(pool.map(backend.run, inputs))
     for one, other in zip(alone, together, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+        for name, expected in one.items():
+            np.testing.assert_allclose(other[name], expected, atol=1e-5)
 
 
 @pytest.mark.gpu
 def test_the_proof_covers_cuda(tmp_path: Path) -> None:
     recipe = small_recipe("lstm", epochs=1)
     network = trained(recipe).average
-    files = write_files(network, tmp_path)
-    described = draft("lstm-digits", recipe, files, metrics=(), provenance={})
-    report = prove(network, tmp_path, described, digits().test, cuda=True)
+    run = unproven(recipe, network)
+    [candidate] = run.candidates
+    described = draft(run, candidate, write_files(network, tmp_path))
+    report = prove(network, tmp_path, described, candidate.trial, cuda=True)
     assert (report.failures, report.notes) == ([], [])
     on_gpu = [row for row in report.rows if CUDA in row.provider.lower()]
     assert [(row.backend, row.batch_size) for row in on_gpu] == [

@@ -11,14 +11,12 @@ import pytest
 from onnx import numpy_helper
 
 from models.manifest import File, Manifest
-from tests.samples import digits, small_recipe, trained
-from training.candidates import Candidate, candidates
+from tests.samples import small_recipe, trained, unproven
 from training.export import draft, write_files
 from training.networks import RowClassifier
 from training.parity import ParityReport, prove
 from training.recipes import Recipe
 from training.torchscript import write_torchscript
-from training.trained import Trained
 from training.trials import BATCH_SIZES
 
 RECIPE = small_recipe("lstm", epochs=1)
@@ -48,23 +46,11 @@ class Exported:
             File.of(self.folder / "model.onnx", "onnx", 17),
             File.of(self.folder / "model.pt", "torchscript"),
         )
-        [candidate] = self.candidates
-        trained = Trained(
-            name="lstm-digits",
-            task="classify",
-            recipe=recipe.to_dict(),
-            candidates=self.candidates,
-            bound=None,
-            provenance={},
-        )
-        return draft(trained, candidate, files)
-
-    @property
-    def candidates(self) -> tuple[Candidate, ...]:
-        return candidates("lstm-digits", self.network, digits())
+        run = unproven(recipe, self.network)
+        return draft(run, run.candidates[0], files)
 
     def prove(self, manifest: Manifest | None = None) -> ParityReport:
-        [candidate] = self.candidates
+        [candidate] = unproven(RECIPE, self.network).candidates
         described = manifest or self.manifest()
         return prove(self.network, self.folder, described, candidate.trial, cuda=False)
 
