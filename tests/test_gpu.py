@@ -28,7 +28,7 @@ from training.parity import prove
 from training.trials import BATCH_SIZES
 
 SHIPPED = manifest.discover(Path(models.__file__).parent)
-WORK = {"LSTM", "GRU", "RNN", "MatMul", "Gemm", "FusedMatMul"}
+WORK = {"LSTM", "GRU", "RNN", "MatMul", "Gemm", "FusedMatMul", "FusedGemm"}
 each_shipped = pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 
 

@@ -41,6 +41,13 @@ def v2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as `make serve` starts it, but for the port."""
+    with serve(tmp_path_factory.mktemp("shipped"), {"DEVICE": "cpu"}) as server:
+        yield server
+
+
 @pytest.fixture
 def http(server: Server) -> Iterator[httpx.Client]:
     """Plain HTTP."""

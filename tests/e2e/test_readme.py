@@ -1,15 +1,15 @@
 """What the README posts, as it stands there, to the models that are shipped."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.server import ROOT, Server, serve
+from tests.e2e.server import ROOT, Server
 from tests.readme import README
 
 pytestmark = pytest.mark.e2e
@@ -17,13 +17,6 @@ pytestmark = pytest.mark.e2e
 TEXT = README.read_text(encoding="utf-8")
 CURLS = re.findall(r"^\$ (curl .*)$", TEXT, re.MULTILINE)
 DIGITS = {"three": 3, "five": 5, "seven": 7}
-
-
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server as `make serve` starts it, but for the port."""
-    with serve(tmp_path_factory.mktemp("shipped"), {"DEVICE": "cpu"}) as server:
-        yield server
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -53,6 +46,12 @@ def test_the_example_with_bentoml_s_client_runs(shipped: Server) -> None:
     first, second = run_example(shipped, "import bentoml").splitlines()
     assert "'digit': 7" in first
     assert second.count("'model': 'rnn'") == 2
+
+
+def test_the_example_that_hands_state_on_runs(shipped: Server) -> None:
+    found = [float(number) for number in run_example(shipped, "import tritonclient").split()]
+    expected = [math.cos(step * math.pi / 10) for step in range(30, 40)]
+    assert found == pytest.approx(expected, abs=0.2)
 
 
 def test_the_example_with_triton_s_client_runs(shipped: Server) -> None:
