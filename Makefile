@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test train lint format clean
+.PHONY: help serve test train reproduce lint format clean
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serving  ## serve the shipped models at http://localhost:3000 (PORT=... for another)
 	$(BIN)/bentoml serve --port $(PORT)
@@ -20,8 +20,11 @@ test: $(VENV)/.development $(VENV)/.kserve  ## run all tests; with MNIST at hand
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
-train: $(VENV)/.training  ## train what has no finished run, export, prove and publish all models
+train: $(VENV)/.training  ## train what has no finished run, export, prove and publish what ships
 	$(BIN)/python -m training.export $(ARGS)
+
+reproduce: $(VENV)/.training  ## train every model of the tutorials; a table and plots in runs/report/
+	$(BIN)/python -m training.reproduce $(ARGS)
 
 lint: $(VENV)/.development  ## check formatting, style and types
 	$(BIN)/ruff format --check .

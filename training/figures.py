@@ -30,7 +30,7 @@ def learning_curves(results: Sequence[Result], path: Path) -> None:
         ("regress", "squared error of the sine"),
     ]
     shown = [(task, label) for task, label in panels if any(r.task == task for r in results)]
-    figure = Figure(figsize=(12, 4.0 + 1.5 * (len(shown) > 1)), layout="constrained")
+    figure = Figure(figsize=(12, 5.5), layout="constrained")
     ratios = [3 if task == "classify" else 1 for task, _ in shown]
     grid = figure.add_gridspec(1, len(shown), width_ratios=ratios)
     for place, (task, label) in enumerate(shown):
@@ -39,9 +39,9 @@ def learning_curves(results: Sequence[Result], path: Path) -> None:
         for index, result in enumerate(members):
             style = "-" if index < 10 else "--"  # there are ten colours
             _band(axes, result, style)
-        axes.set(xlabel="share of the training (%)", ylabel=label, yscale="log", xlim=(0, 101))
+        axes.set(xlabel="share of the training (%)", title=label, yscale="log", xlim=(0, 101))
         axes.grid(alpha=0.3, which="both")
-        axes.legend(fontsize=8, ncols=1 if len(members) < 5 else 2)
+    figure.legend(loc="outside lower center", ncols=5, fontsize=9)
     figure.savefig(path, dpi=DPI)
 
 
@@ -128,7 +128,7 @@ def instability(plain: Result, clipped: Result, path: Path) -> None:
         axes.axhline(10, color="0.6", linestyle=":", linewidth=1)
         axes.grid(alpha=0.3)
     left.set_ylabel("accuracy on the test images (%)")
-    left.text(0.02, 0.12, "guessing", color="0.4", fontsize=8, transform=left.transAxes)
+    left.text(0.02, 0.04, "guessing", color="0.4", fontsize=8, transform=left.transAxes)
     right.legend(loc="lower right", fontsize=8)
     figure.savefig(path, dpi=DPI)
 

@@ -64,8 +64,14 @@ def _measured(result: Result, data: DataSet | None) -> Iterator[str]:
         after = ", ".join(f"{step:,}" for step in steps)
         yield f"After {after} steps{on}: {', '.join(shown)} %."
     if data and result.task == "classify" and "first ten" in result.tutorial.figure:
-        digits = " ".join(str(digit) for digit in result.predictions(data)[:10].tolist())
-        yield f"The first ten test digits are read as {digits}."
+        first = data.test.first(10)
+        read = [result.predictions(first, seed) for seed in range(len(result.runs))]
+        digits = " ".join(str(digit) for digit in read[result.shown].tolist())
+        right = sum(bool((digits == first.labels).all()) for digits in read)
+        yield (
+            f"Seed {result.shown} reads the first ten test digits as {digits}; {right} of "
+            f"{len(read)} seeds read them all right."
+        )
 
 
 def _effort(results: Sequence[Result], data: DataSet | None) -> str:
@@ -92,12 +98,14 @@ def _draw(
         figures.instability(plain, clipped, folder / "instability.png")
         yield "An unstable recipe, and its cure", "instability.png"
     if "sine" in by_name:
-        figures.sine(by_name["sine"].network, folder / "sine.png")
+        shown = by_name["sine"]
+        figures.sine(shown.network(shown.shown), folder / "sine.png")
         yield "The sine's cosine", "sine.png"
     if data is None:
         return
     if "autoencoder" in by_name:
-        network = by_name["autoencoder"].network
+        shown = by_name["autoencoder"]
+        network = shown.network(shown.shown)
         figures.reconstructions(network, data.test, folder / "reconstructions.png")
         yield "Pictures, and what their codes give back", "reconstructions.png"
         figures.codes(network, data.test, folder / "codes.png")
@@ -105,8 +113,12 @@ def _draw(
     for result in results:
         if result.task == "classify":
             name = f"confusion_{result.name}.png"
-            predictions = result.predictions(data)
+            predictions = result.predictions(data.test, result.shown)
             plots.confusion_matrix(
-                data.test.labels, predictions, folder / name, result.name, "test"
+                data.test.labels,
+                predictions,
+                folder / name,
+                f"{result.name}, seed {result.shown}",
+                "test",
             )
             yield f"Confusions of {result.name}", name

@@ -3,14 +3,13 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from training import crew, seeds
 from training.crew import Job
-from training.data import DataSet
+from training.data import DataSet, Split
 from training.plain_trainer import Point
 from training.seeds import SeedRun
 from training.trainer import evaluate
@@ -35,16 +34,24 @@ class Result:
         """The recipe's task."""
         return self.tutorial.recipe.task
 
-    @cached_property
-    def network(self) -> nn.Module:
-        """The network that is published, in eval mode on the CPU; of seed 0 if that is not here."""
-        recipe = self.tutorial.recipe
-        here = recipe.seed < len(self.runs)
-        return seeds.network(self.folder, recipe if here else self.tutorial.with_seed(0))
+    @property
+    def shown(self) -> int:
+        """The seed whose network is shown: the one that is published, or 0 if that is not here."""
+        seed = self.tutorial.recipe.seed
+        return seed if seed < len(self.runs) else 0
 
-    def predictions(self, data: DataSet) -> Tensor:
-        """What that classifier reads in the test images, (n,) int64."""
-        return evaluate(self.network, data.test).predictions
+    def network(self, seed: int) -> nn.Module:
+        """The network of this seed, in eval mode on the CPU.
+
+        Raises:
+            CheckpointError: its weights are damaged.
+
+        """
+        return seeds.network(self.folder, self.tutorial.with_seed(seed))
+
+    def predictions(self, images: Split, seed: int) -> Tensor:
+        """What the classifier of this seed reads in `images`, (n,) int64."""
+        return evaluate(self.network(seed), images).predictions
 
     def scores(self, split: str) -> list[float]:
         """The final scores on "test" or "train", by seed; none where it was not scored."""
