@@ -13,7 +13,7 @@ _DEEPEST = 0.25  # of the side; a margin is not deeper
 def inside(grey: Bytes) -> tuple[slice, slice]:
     """Where in (h, w) `grey` the picture is without its margins; all of it where it has none."""
     top, bottom = _margins(grey)
-    left, right = _margins(np.ascontiguousarray(grey.T))
+    left, right = _margins(grey.T)
     height, width = grey.shape
     return np.s_[top : height - bottom, left : width - right]
 
@@ -23,6 +23,8 @@ def _margins(grey: Bytes) -> tuple[int, int]:
 
     One alone may be a stroke in a picture that is cut to its ink.
     """
+    if any(int(row.max()) - int(row.min()) > _EVEN for row in (grey[0], grey[-1])):
+        return 0, 0
     lows, highs = grey.min(axis=1).astype(int), grey.max(axis=1).astype(int)
     depths = []
     for low, high, rows in ((lows, highs, grey), (lows[::-1], highs[::-1], grey[::-1])):
@@ -31,7 +33,12 @@ def _margins(grey: Bytes) -> tuple[int, int]:
         if not 0 < depth <= _DEEPEST * len(rows):
             return 0, 0
         depth += len(rows) // 100  # the edge may be soft, where there are pixels to spare
-        if abs(float(np.median(rows[depth])) - float(np.median(rows[0]))) < _JUMP:
+        if abs(_middle(rows[depth]) - _middle(rows[0])) < _JUMP:
             return 0, 0
         depths.append(depth)
     return (depths[0], depths[1]) if abs(lows[0] - lows[-1]) <= _JUMP else (0, 0)
+
+
+def _middle(row: Bytes) -> int:
+    """The median of (n,) pixels, one of them."""
+    return int(np.partition(row, len(row) // 2)[len(row) // 2])
