@@ -15,9 +15,9 @@ from service.strokes import SIDE
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-_WORK = 200  # pixels on the long side where the digit is looked for
+_WORK = 150  # pixels on the long side where the digit is looked for
 _FEW = 32  # pixels on the long side; so small a picture is enlarged first
-_CLOSE = 80  # a digit smaller than this is looked at again, as near as the picture goes
+_CLOSE = 60  # a digit smaller than this is looked at again, as near as the picture goes
 
 cv2.setNumThreads(1)  # the service runs several pictures at once, each on its own thread
 
