@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 
 _GLANCE = 75  # pixels on the long side when only the broad view counts
 _COARSE = 50  # pixels on the long side where only colour and light count
+_SURROUNDINGS = 0.25, 0.5  # of the long side: the narrower for uneven light, the wider for fat pens
 _WIDEST = 0.33  # no stroke is wider than this share of the long side
 _NARROWER = 0.1, 0.2  # widths tried instead: the narrower, the better uneven light is followed
 _FEWEST = 5  # pixels; where strokes meet, a narrower closing would take ink for ground
@@ -83,10 +84,23 @@ def to_grey(pixels: Bytes, colour: Floats | None) -> Bytes:
 def is_dark_on_light(grey: Bytes) -> bool:
     """Whether ink is darker than the ground in (h, w) `grey`: ink is the lesser part of both."""
     small = shrink(grey, _GLANCE).astype(np.float32)
-    reach = max(3, max(small.shape) // 3)
-    away = small - cv2.blur(small, (reach, reach))
-    # Skewed to where the lesser part lies; frames and tables are at the rim, and count less.
-    return float(np.vdot(away * away * away, _central(small.shape))) <= 0
+    return sum(_skew(small, surroundings) for surroundings in _SURROUNDINGS) <= 0
+
+
+def _skew(pixels: Floats, surroundings: float) -> float:
+    """In [-1, 1]: above 0, what is lighter than its surroundings is the lesser part of (h, w).
+
+    Args:
+        pixels: grey values.
+        surroundings: how wide they are, as a share of the long side.
+
+    """
+    reach = max(3, int(max(pixels.shape) * surroundings))
+    away = pixels - cv2.blur(pixels, (reach, reach))
+    cubes = away * away * away  # so that few large departures outweigh many small ones
+    # Frames and tables are at the rim, and count less.
+    weights = _central(pixels.shape)
+    return float(np.vdot(cubes, weights)) / max(float(np.vdot(np.abs(cubes), weights)), 1e-6)
 
 
 @functools.lru_cache
