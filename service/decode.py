@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -88,11 +89,17 @@ def _to_picture(image: Image.Image) -> Picture:
         image = _over_paper(image.convert("RGBA"))
     if image.mode in ("1", "L"):
         return Picture(np.asarray(image.convert("L")), 255)
-    colour = np.asarray(image.convert("RGB"))
-    red, green, blue = colour[..., 0], colour[..., 1], colour[..., 2]
-    if np.array_equal(red, green) and np.array_equal(red, blue):
-        return Picture(np.ascontiguousarray(red), 255)
-    return Picture(colour, 255)
+    colour = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return Picture(colour if _has_colour(colour) else np.ascontiguousarray(colour[..., 0]), 255)
+
+
+def _has_colour(pixels: NDArray[np.uint8]) -> bool:
+    """Whether red, green and blue differ anywhere in (h, w, 3) `pixels`."""
+    few = pixels[::16, ::16]  # most coloured pictures show it there
+    if (few[..., 0] != few[..., 1]).any() or (few[..., 0] != few[..., 2]).any():
+        return True
+    red, green, blue = cv2.split(pixels)
+    return not (np.array_equal(red, green) and np.array_equal(red, blue))
 
 
 def _over_paper(image: Image.Image) -> Image.Image:

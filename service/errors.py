@@ -142,7 +142,7 @@ class WrongTaskError(InvalidInputError, code="wrong_task", status=422):
 
 
 class TooManyRequestsError(ApiError, code="too_many_requests", status=429):
-    """As many requests are under way as the service takes; `Retry-After` says when to try again."""
+    """The service has more to do than it can answer soon; `Retry-After` says when to try again."""
 
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
 

@@ -13,7 +13,7 @@ _DEEPEST = 0.25  # of the side; a margin is not deeper
 def inside(grey: Bytes) -> tuple[slice, slice]:
     """Where in (h, w) `grey` the picture is without its margins; all of it where it has none."""
     top, bottom = _margins(grey)
-    left, right = _margins(np.ascontiguousarray(grey.T))
+    left, right = _margins(grey.T)
     height, width = grey.shape
     return np.s_[top : height - bottom, left : width - right]
 
@@ -23,15 +23,27 @@ def _margins(grey: Bytes) -> tuple[int, int]:
 
     One alone may be a stroke in a picture that is cut to its ink.
     """
-    lows, highs = grey.min(axis=1).astype(int), grey.max(axis=1).astype(int)
-    depths = []
-    for low, high, rows in ((lows, highs, grey), (lows[::-1], highs[::-1], grey[::-1])):
-        even = (high - low[0] <= _EVEN) & (high[0] - low <= _EVEN)
-        depth = 0 if even.all() else int(np.argmin(even))
-        if not 0 < depth <= _DEEPEST * len(rows):
-            return 0, 0
-        depth += len(rows) // 100  # the edge may be soft, where there are pixels to spare
-        if abs(float(np.median(rows[depth])) - float(np.median(rows[0]))) < _JUMP:
-            return 0, 0
-        depths.append(depth)
-    return (depths[0], depths[1]) if abs(lows[0] - lows[-1]) <= _JUMP else (0, 0)
+    if any(int(row.max()) - int(row.min()) > _EVEN for row in (grey[0], grey[-1])):
+        return 0, 0
+    top = _margin(grey)
+    bottom = _margin(grey[::-1]) if top else 0
+    alike = abs(int(grey[0].min()) - int(grey[-1].min())) <= _JUMP
+    return (top, bottom) if bottom and alike else (0, 0)
+
+
+def _margin(grey: Bytes) -> int:
+    """How many rows at the top of (h, w) `grey` are a margin, whose first row is even."""
+    deepest = int(_DEEPEST * len(grey))
+    rows = grey[: deepest + 1]
+    low, high = int(grey[0].min()), int(grey[0].max())
+    uneven = (rows.max(axis=1) > low + _EVEN) | (rows.min(axis=1) < high - _EVEN)
+    depth = int(np.argmax(uneven))
+    if depth == 0:
+        return 0
+    depth += len(grey) // 100  # the edge may be soft, where there are pixels to spare
+    return depth if abs(_middle(grey[depth]) - _middle(grey[0])) >= _JUMP else 0
+
+
+def _middle(row: Bytes) -> int:
+    """The median of (n,) pixels, one of them."""
+    return int(np.partition(row, len(row) // 2)[len(row) // 2])

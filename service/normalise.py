@@ -1,5 +1,6 @@
 """From any picture of one digit to the rows that a model reads, made as MNIST was made."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -14,9 +15,9 @@ from service.strokes import SIDE
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-_WORK = 200  # pixels on the long side where the digit is looked for
+_WORK = 150  # pixels on the long side where the digit is looked for
 _FEW = 32  # pixels on the long side; so small a picture is enlarged first
-_CLOSE = 80  # a digit smaller than this is looked at again, as near as the picture goes
+_CLOSE = 60  # a digit smaller than this is looked at again, as near as the picture goes
 
 cv2.setNumThreads(1)  # the service runs several pictures at once, each on its own thread
 
@@ -38,22 +39,27 @@ def normalise(picture: Picture) -> Reading:
     as_is = _as_mnist(picture)
     if as_is is not None:
         return Reading(as_is)
-    pixels = ground.shrink(_to_bytes(picture), 1024)
-    grey = ground.to_grey(pixels)
-    view = ground.shrink(grey, _WORK)
-    window = margins.inside(view)
-    if view[window].shape != view.shape:
-        grey = _crop(grey, window, max(grey.shape) / max(view.shape))
-        view = ground.shrink(grey, _WORK)
-    dark = ground.is_dark_on_light(view)
-    if max(view.shape) <= _FEW:
-        view = _enlarge(view, dark=dark)
-    contrast = ground.contrast(view, dark=dark)
+    pixels = _to_bytes(picture)
+    view = ground.shrink(pixels, _WORK)
+    colour = ground.ink_colour(view)
+    grey = ground.to_grey(view, colour)
+    window = margins.inside(grey)
+    if grey[window].shape != grey.shape:
+        pixels = _crop(pixels, window, max(pixels.shape[:2]) / max(grey.shape))
+        grey = ground.to_grey(ground.shrink(pixels, _WORK), colour)
+    dark = ground.is_dark_on_light(grey)
+    if max(grey.shape) <= _FEW:
+        grey = _enlarge(grey, dark=dark)
+    contrast = ground.contrast(grey, dark=dark)
     found = ink.find_ink(contrast)
     if found is None:
         return Reading(np.zeros((SIDE, SIDE), np.float32), "blank")
     finding = found.finding
-    contrast, found = _look_closer(grey, contrast, found, dark)
+
+    def see(part: Bytes) -> Bytes:
+        return ground.contrast(ground.to_grey(part, colour), dark=dark)
+
+    contrast, found = _look_closer(pixels, see, contrast, found)
     return Reading(strokes.to_rows(contrast, found.mask, found.level), finding)
 
 
@@ -65,28 +71,26 @@ def _enlarge(view: Bytes, *, dark: bool) -> Bytes:
     return np.asarray(cv2.resize(rimmed, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
 
-def _crop(grey: Bytes, window: tuple[slice, slice], scale: float) -> Bytes:
-    """What `window`, found in a view `scale` times smaller, shows of `grey`."""
+def _crop(pixels: Bytes, window: tuple[slice, slice], scale: float) -> Bytes:
+    """What `window`, found in a view `scale` times smaller, shows of `pixels`."""
     rows, columns = (slice(round(s.start * scale), round(s.stop * scale)) for s in window)
-    return np.ascontiguousarray(grey[rows, columns])
+    return pixels[rows, columns]
 
 
-def _look_closer(grey: Bytes, contrast: Bytes, found: Ink, dark: bool) -> tuple[Bytes, Ink]:
-    """The same digit in more pixels, where it is small and the picture has them."""
+def _look_closer(
+    pixels: Bytes, see: Callable[[Bytes], Bytes], contrast: Bytes, found: Ink
+) -> tuple[Bytes, Ink]:
+    """The same digit in more of the `pixels`, whose contrast `see` gives, where it is small."""
     left, top, width, height = cv2.boundingRect(found.mask)
-    scale = max(grey.shape) / max(contrast.shape)
+    scale = max(pixels.shape[:2]) / max(contrast.shape)
     if scale <= 1.5 or max(width, height) > _CLOSE:
         return contrast, found
     margin = max(width, height) * 0.6 + 2
     left, top = max(0, int(left - margin)), max(0, int(top - margin))
     right, bottom = int(left + width + 2 * margin), int(top + height + 2 * margin)
-    window = np.s_[
-        round(top * scale) : round(bottom * scale), round(left * scale) : round(right * scale)
-    ]
-    crop = ground.shrink(grey[window], _WORK)
-    closer = ground.contrast(crop, dark=dark)
+    closer = see(ground.shrink(_crop(pixels, np.s_[top:bottom, left:right], scale), _WORK))
     near = cv2.dilate(found.mask, np.ones((3, 3), np.uint8))[top:bottom, left:right]
-    near = cv2.resize(near, (crop.shape[1], crop.shape[0]), interpolation=cv2.INTER_LINEAR)
+    near = cv2.resize(near, closer.shape[::-1], interpolation=cv2.INTER_LINEAR)
     again = ink.trace(closer, np.asarray(near, dtype=np.uint8))
     return (contrast, found) if again is None else (closer, again)
 

@@ -27,11 +27,11 @@ def read(pixels: Bytes) -> Reading:
     return normalise(Picture(pixels, 255))
 
 
-def canvas(*strokes: list[tuple[int, int]], size: tuple[int, int] = (300, 300)) -> Bytes:
-    """Black strokes 14 pixels wide on white."""
-    pixels = np.full(size, 255, np.uint8)
+def canvas(*strokes: list[tuple[int, int]], width: int = 14) -> Bytes:
+    """Black strokes `width` pixels wide on white, (300, 300)."""
+    pixels = np.full((300, 300), 255, np.uint8)
     for points in strokes:
-        cv2.polylines(pixels, [np.array(points, np.int32)], False, 0, 14, cv2.LINE_AA)
+        cv2.polylines(pixels, [np.array(points, np.int32)], False, 0, width, cv2.LINE_AA)
     return pixels
 
 
@@ -162,6 +162,13 @@ def test_a_pen_is_found_by_its_colour() -> None:
         pixels = np.full((300, 300, 3), 245, np.uint8)
         pixels[DIGITS["four"] < 128] = pen
         assert likeness(read(pixels).rows, read(DIGITS["four"]).rows) > 0.95
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_the_fattest_pen_is_ink_and_not_the_ground(dark: bool) -> None:
+    fat = canvas(FIVE, width=70)  # a third of the picture is ink
+    rows = read(fat if dark else 255 - fat).rows
+    assert likeness(rows, read(DIGITS["five"]).rows) > 0.8
 
 
 def test_ink_across_a_printed_line_of_its_own_darkness_stays_whole() -> None:

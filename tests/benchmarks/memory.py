@@ -58,8 +58,7 @@ def peak(server: Server, data: bytes = b"", at_once: int = 1) -> float:
     if data:
         with ThreadPoolExecutor(at_once) as pool:
             list(pool.map(post, range(ROUNDS * at_once)))
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    [worker] = [process for process in children if "--worker-id" in process.cmdline()]
+    [worker] = server.workers
     status = Path(f"/proc/{worker.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 

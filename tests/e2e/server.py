@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 from service.settings import PREFIX
 
@@ -42,6 +43,19 @@ class Server:
             time.sleep(0.05)  # between two questions, not instead of them
         raise AssertionError(f"{path} did not answer {status}:\n{self.log}")
 
+    def poll(self, reached: Callable[[], bool]) -> None:
+        """Ask until `reached()`; fail with the log when it is not in time."""
+        end = time.monotonic() + DEADLINE
+        while not reached():
+            assert time.monotonic() < end, self.log
+            time.sleep(0.02)  # between two questions, not instead of them
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Its worker processes."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if "--worker-id" in _command(child)]
+
     def stop(self) -> int:
         """End the process group as a supervisor would, and give the exit status."""
         self.process.send_signal(signal.SIGTERM)
@@ -50,6 +64,13 @@ class Server:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Empty when it has just ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
 
 
 @contextlib.contextmanager

@@ -92,8 +92,7 @@ def test_it_is_not_healthy_before_it_is_ready_nor_after_its_end(app: Path) -> No
 def test_a_killed_worker_comes_back_in_a_container_too(app: Path) -> None:
     """BentoML replaces none where its own images' BENTOML_CONTAINERIZED is set."""
     with container(app) as server:
-        supervisor = psutil.Process(server.process.pid)
-        [worker] = [p for p in supervisor.children(recursive=True) if "--worker-id" in p.cmdline()]
+        [worker] = server.workers
         worker.kill()
         psutil.wait_procs([worker], timeout=10)
         server.wait()

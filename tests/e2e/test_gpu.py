@@ -1,17 +1,14 @@
 """The real server on a GPU: several workers on one card, and what happens without the card."""
 
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import numpy as np
-import psutil
 import pytest
 
 from tests.devices import CPU, CUDA, EACH, PROVIDERS
-from tests.e2e.server import DEADLINE, Server, serve
+from tests.e2e.server import Server, serve
 from tests.published import picture
 
 pytestmark = pytest.mark.e2e
@@ -27,30 +24,18 @@ def read(server: Server, digit: int) -> tuple[int, str]:
     return prediction["digit"], prediction["provider"]
 
 
-def workers(server: Server) -> list[psutil.Process]:
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    return [process for process in children if "--worker-id" in process.cmdline()]
-
-
-def wait_until(server: Server, reached: Callable[[], bool]) -> None:
-    end = time.monotonic() + DEADLINE
-    while not reached():
-        assert time.monotonic() < end, server.log
-        time.sleep(0.05)  # between two questions, not instead of them
-
-
 @EACH
 def test_several_workers_share_one_device(tmp_path: Path, models_dir: Path, device: str) -> None:
     loaded = f"'lstm': '{PROVIDERS[device]}'"  # a line of each worker's log
     settings = {"MODELS_DIR": models_dir, "DEVICE": device, "WORKERS": WORKERS}
     with serve(tmp_path, settings) as server, ThreadPoolExecutor(16) as pool:
-        wait_until(server, lambda: server.log.count(loaded) == WORKERS)
+        server.poll(lambda: server.log.count(loaded) == WORKERS)
         wanted = [int(digit) for digit in np.random.default_rng(0).integers(0, 10, 200)]
         answers = list(pool.map(lambda digit: read(server, digit), wanted))
         assert answers == [(digit, PROVIDERS[device]) for digit in wanted]
 
-        workers(server)[0].kill()
-        wait_until(server, lambda: server.log.count(loaded) == WORKERS + 1)
+        server.workers[0].kill()
+        server.poll(lambda: server.log.count(loaded) == WORKERS + 1)
         assert read(server, 7) == (7, PROVIDERS[device])
 
 
