@@ -81,7 +81,7 @@ def _two_layers_of_256(
         "summary": f"{cell.upper()} 2 x 256, reads {seen}; Adam 0.001, batch 64, 2 epochs",
         "seeds": seeds,
         "seconds": seconds,
-        "bounds": {"mnist": 0.95 if cell == "rnn" else 0.97},
+        "bounds": {"mnist": 0.90 if cell == "rnn" else 0.95},
         **more,
     }
     return Tutorial(**fields)  # type: ignore[arg-type]
