@@ -9,6 +9,7 @@ import yaml
 
 from service import keys
 from tests import dockerfile, readme
+from training.tutorials import TUTORIALS
 
 TEXT = readme.README.read_text(encoding="utf-8")
 ROOT = readme.README.parent
@@ -19,6 +20,16 @@ COMMANDS = [line.removeprefix("$ ") for block in SHELL for line in block.splitli
 @pytest.mark.parametrize("name", readme.SECTIONS)
 def test_a_table_is_what_the_code_says(name: str) -> None:
     assert readme.section(TEXT, name) == readme.SECTIONS[name](), "run python -m tests.readme"
+
+
+def test_every_tutorial_is_in_the_table_beside_its_own_figure() -> None:
+    rows = readme.section(TEXT, "tutorials").splitlines()
+    for name, tutorial in TUTORIALS.items():
+        [row] = [row for row in rows if row.startswith(f"| `{name}`: ")]
+        assert row.startswith(f"| `{name}`: {tutorial.summary} | {tutorial.figure} | "), name
+        assert row.endswith(f" | {tutorial.seeds} |"), name
+        for note in tutorial.notes:
+            assert any(line.startswith(f"- `{name}`: ") and note in line for line in rows), note
 
 
 def test_every_make_target_exists() -> None:

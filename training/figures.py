@@ -41,7 +41,9 @@ def learning_curves(results: Sequence[Result], path: Path) -> None:
             _band(axes, result, style)
         axes.set(xlabel="share of the training (%)", title=label, yscale="log", xlim=(0, 101))
         axes.grid(alpha=0.3, which="both")
-    figure.legend(loc="outside lower center", ncols=5, fontsize=9)
+    # The other panels have one recipe each, which their titles name.
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=6, fontsize=9)
     figure.savefig(path, dpi=DPI)
 
 

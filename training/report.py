@@ -78,7 +78,7 @@ def _effort(results: Sequence[Result], data: DataSet | None) -> str:
     seconds = sum(result.core_seconds for result in results)
     runs = sum(len(result.runs) for result in results)
     environment = results[0].runs[0].environment
-    images = f"{data.name}'s {len(data.test):,} test images" if data else "no images"
+    images = f"the {len(data.test):,} test images of `{data.name}`" if data else "no images"
     return (
         f"Mean ± standard deviation over the seeds, measured on {images}. {runs} runs took "
         f"{seconds / 60:.1f} minutes of one core together ({environment['device']}, Python "
