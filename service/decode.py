@@ -1,6 +1,7 @@
 """From the bytes of an image file to its pixels, upright, transparency over white paper."""
 
-import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from service.bombs import BoundedFile, tile_pixels
 from service.errors import ApiError, EmptyFileError, ImageTooLargeError, NotAnImageError, quote
 
 # JPEG includes MPO, which many phones write as .jpg: several in a row, the first is the picture.
@@ -52,16 +54,36 @@ def decode(data: bytes, max_pixels: int) -> Picture:
         ImageTooLargeError: it has more than `max_pixels` pixels.
 
     """
+    with _open(data, max_pixels) as image:
+        scale = min(1.0, ENOUGH / max(image.size))
+        enough = max(1, int(image.width * scale)), max(1, int(image.height * scale))
+        image.draft(image.mode, enough)  # does nothing unless it is a JPEG
+        image.load()
+        return _to_picture(_upright(image))
+
+
+def count_pixels(data: bytes, max_pixels: int) -> int:
+    """How many pixels `decode` would decode, by the header: 0 of what it refuses by that."""
+    try:
+        with _open(data, max_pixels) as image:
+            return image.width * image.height
+    except ApiError:
+        return 0
+
+
+@contextmanager
+def _open(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
+    """The image, of which only the header has been read; a broken one fails with our errors."""
     if not data:
         raise EmptyFileError("the file is empty (0 bytes); send the bytes of an image")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        file = BoundedFile(data)
+        with Image.open(file, formats=FORMATS) as image:
             _check_size(image, max_pixels)
-            scale = min(1.0, ENOUGH / max(image.size))
-            enough = max(1, int(image.width * scale)), max(1, int(image.height * scale))
-            image.draft(image.mode, enough)  # does nothing unless it is a JPEG
-            image.load()
-            return _to_picture(_upright(image))
+            if image.format == "TIFF":
+                _check_tile(tile_pixels(data), max_pixels)
+            file.end_of_header()
+            yield image
     except ApiError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -129,6 +151,11 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
         )
     if image.width * image.height > max_pixels:
         raise _too_large(f"{image.width} x {image.height}", max_pixels)
+
+
+def _check_tile(pixels: int, max_pixels: int) -> None:
+    if pixels > max_pixels:
+        raise _too_large(f"a tile of {pixels}", max_pixels)
 
 
 def _too_large(size: str, max_pixels: int) -> ImageTooLargeError:

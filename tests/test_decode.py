@@ -1,31 +1,23 @@
 """From a file to pixels: every format, depth and colour, and every way to be broken."""
 
-import io
 import struct
 import zlib
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from service.decode import ENOUGH, Picture, decode
-from service.errors import ApiError, EmptyFileError, ImageTooLargeError, NotAnImageError
+from service.errors import EmptyFileError, ImageTooLargeError, NotAnImageError
 from service.preprocess import read_image
 from tests.published import picture
+from tests.whole import encode
 
 LIMIT = 1_000_000
 DIGIT = picture(3)
 NOISE = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
-
-
-def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def read(image: Image.Image, kind: str = "PNG", **options: object) -> NDArray[np.float32]:
@@ -201,27 +193,6 @@ def test_too_many_pixels_are_refused_by_the_header(size: tuple[int, int]) -> Non
 
 def test_as_many_pixels_as_allowed_are_read() -> None:
     assert read(Image.new("L", (1000, 1000))).shape == (28, 28)
-
-
-WHOLE = [
-    encode(Image.fromarray(DIGIT), kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
-]
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.sampled_from(WHOLE), st.data())
-def test_a_damaged_file_is_read_or_refused(whole: bytes, data: st.DataObject) -> None:
-    damaged = bytearray(whole)
-    for _ in range(data.draw(st.integers(1, 5))):
-        damaged[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    cut = data.draw(st.integers(1, len(whole)))
-    try:
-        rows = read_image(bytes(damaged[:cut]), LIMIT).rows
-    except ApiError:
-        return
-    assert rows.shape == (28, 28)
-    assert (rows >= 0).all()
-    assert (rows <= 1).all()
 
 
 def test_a_picture_of_a_million_rows_is_refused_before_it_is_decoded() -> None:
