@@ -235,6 +235,8 @@ class RowReader:
         # A step for each image: a request that is given up ends after the one it is at.
         self.admission.check()
         *others, last = form.files
+        if others:
+            await self._threads.run(self._reader.check_pixels, form.files)
         readings = [await self._threads.run(self._reader.read, data) for data in others]
         return await self._threads.infer(
             self._reader.finish, classifier, form.preview, readings, last

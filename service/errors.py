@@ -82,7 +82,7 @@ class BodyTooLargeError(TooLargeError, code="body_too_large", status=413):
 
 
 class BatchTooLargeError(TooLargeError, code="batch_too_large", status=413):
-    """The request holds more images, sequences or rows of a tensor than allowed."""
+    """The request holds more images, pixels of them, sequences or rows of a tensor than allowed."""
 
 
 class ImageTooLargeError(TooLargeError, code="image_too_large", status=413):
@@ -90,7 +90,7 @@ class ImageTooLargeError(TooLargeError, code="image_too_large", status=413):
 
 
 class UnsupportedMediaTypeError(ApiError, code="unsupported_media_type", status=415):
-    """The route does not read this Content-Type or Content-Encoding."""
+    """The route does not read this Content-Type, of the request or a file, or Content-Encoding."""
 
 
 class NotAnImageError(ApiError, code="not_an_image", status=415):

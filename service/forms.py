@@ -28,15 +28,24 @@ MODEL = "model"
 PREVIEW = "preview"
 OPTIONS = (MODEL, PREVIEW)
 
+# What clients write of a file whose type they do not know, or have confused with the form's.
+_UNKNOWN_TYPES = frozenset(
+    {"", "*/*", "application/octet-stream", "binary/octet-stream", MEDIA_TYPE}
+)
+
 _MAX_FIELDS = 16
 _MAX_FIELD_BYTES = 4096
 
 
+# The bytes of a file, or why they are not looked at.
+File = bytes | UnsupportedMediaTypeError
+
+
 @dataclass(frozen=True)
 class Form:
-    """The bytes of each file, in order, the model asked for, if any, and whether to preview."""
+    """Each file, in order, the model asked for, if any, and whether to preview."""
 
-    files: list[bytes]
+    files: list[File]
     model: str | None
     preview: bool = False
 
@@ -58,7 +67,7 @@ async def read_form(request: Request, field: str, max_files: int) -> Form:
     try:
         _check_fields(form, field, max_files)
         uploads = [upload for upload in form.getlist(field) if isinstance(upload, UploadFile)]
-        files = [await upload.read() for upload in uploads]
+        files = [await _file(upload) for upload in uploads]
         model = _option(form, request.query_params, MODEL)
         return Form(files, model, _flag(_option(form, request.query_params, PREVIEW)))
     finally:
@@ -106,6 +115,20 @@ async def _parse(request: Request, max_files: int) -> FormData:
         raise MalformedRequestError(
             "a field of the form cannot be read in the charset that it names; use UTF-8"
         ) from error
+
+
+async def _file(upload: UploadFile) -> File:
+    """The bytes, unless they call themselves something else than an image.
+
+    What kind of image is not compared: phones and browsers go by the file's name, and often err.
+    """
+    declared = (upload.content_type or "").partition(";")[0].strip().lower()
+    if declared.startswith("image/") or declared in _UNKNOWN_TYPES:
+        return await upload.read()
+    return UnsupportedMediaTypeError(
+        f"the file's own Content-Type is {quote(declared)}, expected that of an image, "
+        "application/octet-stream, or none; with curl, write `-F 'image=@digit.png;type=image/png'`"
+    )
 
 
 def _translate(message: str, max_files: int) -> ApiError:

@@ -112,8 +112,17 @@ def _paths(settings: Settings) -> Json:
 
 def _predictions(settings: Settings) -> Json:
     several = {"minItems": 1, "maxItems": settings.max_batch}
-    file = {"type": "string", "contentMediaType": "application/octet-stream"}
-    images = {"type": "array", "items": file, **several}
+    file = {
+        "type": "string",
+        "contentMediaType": "application/octet-stream",
+        "description": f"An image of at most {settings.max_pixels} pixels, as a file.",
+    }
+    images = {
+        "type": "array",
+        "items": file,
+        **several,
+        "description": f"Together of at most {settings.max_batch_pixels} pixels.",
+    }
     numbers: Json = {"type": "number", "minimum": 0, "maximum": 1}
     for length in (SIDE, SIDE):
         numbers = {"type": "array", "items": numbers, "minItems": length, "maxItems": length}

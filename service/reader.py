@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Classifier, Prediction, PreviewedPrediction
-from service.errors import ApiError
+from service.decode import count_pixels
+from service.errors import ApiError, BatchTooLargeError
+from service.forms import File
 from service.ink import Finding
 from service.metrics import Metrics
 from service.model import Done, Run
@@ -25,11 +27,28 @@ class Reader:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
 
-    def read(self, data: bytes) -> Reading | ApiError:
+    def check_pixels(self, files: Sequence[File]) -> None:
+        """Look at the header of each encoded image, before any is decoded.
+
+        Raises:
+            BatchTooLargeError: together they have more pixels than allowed.
+
+        """
+        each, most = self._settings.max_pixels, self._settings.max_batch_pixels
+        pixels = sum(count_pixels(file, each) for file in files if isinstance(file, bytes))
+        if pixels > most:
+            raise BatchTooLargeError(
+                f"the {len(files)} images have {pixels} pixels together, at most {most} are "
+                "allowed; send several requests, or smaller images"
+            )
+
+    def read(self, file: File) -> Reading | ApiError:
         """The picture that a model will see of one encoded image, or what is wrong with it."""
+        if isinstance(file, ApiError):
+            return file
         try:
             with self._metrics.preprocessing():
-                return read_image(data, self._settings.max_pixels)
+                return read_image(file, self._settings.max_pixels)
         except ApiError as error:
             return error
 
@@ -38,10 +57,10 @@ class Reader:
         classifier: Classifier,
         preview: bool,
         readings: list[Reading | ApiError],
-        data: bytes,
+        last: File,
     ) -> Run[list[Result]] | Done[list[Result]]:
         """Read the last image too, then classify them all at once; one result each, in order."""
-        readings = [*readings, self.read(data)]
+        readings = [*readings, self.read(last)]
         good = [reading for reading in readings if isinstance(reading, Reading)]
         if not good:
             return Done([reading for reading in readings if isinstance(reading, ApiError)])

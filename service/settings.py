@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         le=89_000_000,
         description="Pixels of an image, checked from its header before it is decoded.",
     )
+    max_batch_pixels: Count = Field(
+        default=200_000_000,
+        description="Pixels of all images of one request, likewise; those refused do not count.",
+    )
     max_batch: Count = Field(default=256, description="Images, or sequences, of one request.")
     max_v2_batch: Count = Field(
         default=1024,

@@ -31,6 +31,38 @@ def test_one_file() -> None:
     assert read(upload(files=ONE)) == Form([b"bytes"], None)
 
 
+def test_a_file_that_calls_itself_no_image_is_refused_in_its_own_place() -> None:
+    image = ("digit.png", b"bytes", "image/png")
+    files = [("images", part) for part in (image, ("a.pdf", b"bytes", "application/pdf"), image)]
+    first, refused, third = read(upload(files=files), "images", max_files=3).files
+    assert first == third == b"bytes"
+    assert isinstance(refused, UnsupportedMediaTypeError)
+    assert "Content-Type is 'application/pdf', expected that of an image" in str(refused)
+
+
+@pytest.mark.parametrize(
+    "declared", ["text/html", "Text/Plain; charset=utf-8", "video/mp4", "imagepng", "x" * 900]
+)
+def test_what_is_no_image_by_its_own_word_is_refused(declared: str) -> None:
+    [refused] = read(upload(files={"image": ("digit.png", b"bytes", declared)})).files
+    assert isinstance(refused, UnsupportedMediaTypeError)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["image/png", "image/jpg", "IMAGE/JPEG; q=1", "image/x-ms-bmp", "image/heic", "*/*",
+     "application/octet-stream", "binary/octet-stream", "multipart/form-data"],
+)  # fmt: skip
+def test_an_image_by_any_name_or_none_is_read(declared: str) -> None:
+    assert read(upload(files={"image": ("digit", b"bytes", declared)})).files == [b"bytes"]
+
+
+def test_a_file_without_a_type_is_read() -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nabc\r\n--b--'
+    request = raw(body, {"content-type": "multipart/form-data; boundary=b"})
+    assert read(request).files == [b"abc"]
+
+
 def test_several_files_keep_their_order() -> None:
     files = [("images", (f"{i}.png", bytes([i]) * 3000)) for i in range(5)]
     form = read(upload(files=files), "images", max_files=5)

@@ -10,7 +10,11 @@ from service.errors import ApiError
 from service.settings import Settings
 from tests.test_errors import leaves
 
-DOCUMENT = openapi.document(Settings.from_environment(max_batch=17, max_body_bytes=12345))
+DOCUMENT = openapi.document(
+    Settings.from_environment(
+        max_batch=17, max_body_bytes=12345, max_pixels=777, max_batch_pixels=888
+    )
+)
 INFER = "/v2/models/{model_name}/infer"
 ROUTES = ("/predict", "/predict_batch", "/predict_sequences", INFER)
 
@@ -23,6 +27,8 @@ def test_shows_the_limits_in_force() -> None:
     batch = DOCUMENT["paths"]["/predict_batch"]["post"]["requestBody"]
     images = batch["content"]["multipart/form-data"]["schema"]["properties"]["images"]
     assert images["maxItems"] == 17
+    assert "777 pixels" in images["items"]["description"]
+    assert "888 pixels" in images["description"]
     assert "12345 bytes" in batch["description"]
 
 

@@ -16,6 +16,7 @@ LIMITS = {
     "MAX_BATCH": 5,
     "MAX_BODY_BYTES": 1_000_000,
     "MAX_PIXELS": 10_000,
+    "MAX_BATCH_PIXELS": 20_000,
 }
 
 
