@@ -33,6 +33,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _log = logging.getLogger("rowreader")
 
 _NO_ROUTE = "none"  # what metrics call every path that is no route
+# With them BentoML names itself; requests have an id of ours.
+_OF_BENTOML = ("server", "x-bentoml-request-id")
 HTTP_ERROR = 400
 SERVER_ERROR = 500
 
@@ -140,6 +142,9 @@ class OneErrorBody:
     def _counted(self, scope: Scope, send: Send) -> Send:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name in _OF_BENTOML:
+                    del headers[name]
                 route = scope["path"] if scope["path"] in self.paths else _NO_ROUTE
                 self.count(route, asked_model.of(scope), message["status"])
             await send(message)

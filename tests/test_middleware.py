@@ -45,6 +45,7 @@ async def crash(request: Request) -> Response:
     raise RuntimeError("File '/secret/path.py'")
 
 
+NAMED = {"Server": "BentoML Service/x", "X-BentoML-Request-ID": "7"}
 ROUTES = [
     Route("/crash", crash),
     Route("/echo", echo, methods=["POST"]),
@@ -54,7 +55,7 @@ ROUTES = [
     Route("/v2/crash", crash),
     Route("/v2/echo", echo, methods=["POST"]),
     Route("/ours", ours),
-    Route("/fine", PlainTextResponse("fine")),
+    Route("/fine", PlainTextResponse("fine", headers=NAMED)),
 ]
 STATUSES = range(300, 600)
 PLAIN = ["/crash", "/echo", "/ours", "/fine", *(f"/fail/{status}" for status in STATUSES)]
@@ -223,6 +224,10 @@ def test_a_content_type_that_no_log_could_show_is_refused(content_type: bytes) -
 def test_our_own_failure_and_every_success_pass_untouched() -> None:
     assert error_of(ask("GET", "/ours"))["message"] == "not an image"
     assert ask("GET", "/fine").text == "fine"
+
+
+def test_no_answer_names_what_serves_it() -> None:
+    assert not {name.lower() for name in NAMED}.intersection(ask("GET", "/fine").headers)
 
 
 @pytest.mark.parametrize(

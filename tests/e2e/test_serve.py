@@ -14,30 +14,10 @@ from openapi_spec_validator import validate
 from PIL import Image
 
 from tests.e2e.conftest import LIMITS
-from tests.e2e.server import Server
+from tests.e2e.refused import IMAGE, SEVEN, files, png
 from tests.published import picture
 
 pytestmark = pytest.mark.e2e
-
-JSON = {"content-type": "application/json"}
-FORM = {"content-type": "multipart/form-data; boundary=b"}
-
-
-def png(pixels: Any) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-SEVEN = png(picture(7))
-ROWS = (picture(7) / 255).tolist()
-
-
-def files(*contents: bytes, field: str = "images") -> list[tuple[str, tuple[str, bytes]]]:
-    return [(field, (f"{i}.png", content)) for i, content in enumerate(contents)]
-
-
-IMAGE = files(SEVEN, field="image")
 
 
 class TestPlainHttp:
@@ -142,110 +122,6 @@ class TestBentoClient:
         path.write_bytes(SEVEN)
         with pytest.raises(Exception, match="model_not_found"):
             client.predict(image=path, model="vit")
-
-
-def stream(megabytes: int) -> Any:
-    return (b"x" * 100_000 for _ in range(10 * megabytes))
-
-
-REFUSED: list[tuple[str, str, int, str, dict[str, Any]]] = [
-    ("POST", "/predict", 404, "model_not_found", {"files": IMAGE, "data": {"model": "vit"}}),
-    ("POST", "/predict", 404, "model_not_found",
-     {"files": IMAGE, "data": {"model": "\U0001f600"}}),
-    ("POST", "/predict", 415, "not_an_image", {"files": files(b"text", field="image")}),
-    ("POST", "/predict", 415, "not_an_image", {"files": files(SEVEN[:60], field="image")}),
-    ("POST", "/predict", 413, "image_too_large",
-     {"files": files(png(np.zeros((101, 100), np.uint8)), field="image")}),
-    ("POST", "/predict", 422, "empty_file", {"files": files(b"", field="image")}),
-    ("POST", "/predict", 422, "not_a_file", {"files": {"image": (None, "http://127.0.0.1/x.png")}}),
-    ("POST", "/predict", 422, "missing_field", {"files": {"model": (None, "gru")}}),
-    ("POST", "/predict", 422, "unexpected_field", {"files": files(SEVEN)}),
-    ("POST", "/predict", 422, "unexpected_field", {"files": IMAGE * 2}),
-    ("POST", "/predict", 415, "unsupported_media_type", {"content": SEVEN}),
-    ("POST", "/predict", 415, "unsupported_media_type", {"data": {"image": "http://127.0.0.1/x"}}),
-    ("POST", "/predict", 415, "unsupported_media_type", {"json": {"image": "http://127.0.0.1/x"}}),
-    ("POST", "/predict", 415, "unsupported_media_type",
-     {"content": b"x", "headers": {"content-type": "application/vnd.bentoml+pickle"}}),
-    ("POST", "/predict", 415, "unsupported_media_type",
-     {"content": b"x", "headers": {"content-type": b"multipart/form-data; boundary=\xff"}}),
-    ("POST", "/predict", 400, "malformed_request", {"content": b"x", "headers": FORM}),
-    ("POST", "/predict", 413, "body_too_large", {"files": files(bytes(1_000_000), field="image")}),
-    ("POST", "/predict", 413, "body_too_large", {"files": files(bytes(50_000_000), field="image")}),
-    ("POST", "/predict_batch", 413, "batch_too_large", {"files": files(*[SEVEN] * 6)}),
-    ("POST", "/predict_batch", 413, "batch_too_large", {"files": files(*[SEVEN] * 60)}),
-    ("POST", "/predict_batch", 422, "missing_field", {"files": {"model": (None, "gru")}}),
-    ("POST", "/predict_batch", 404, "model_not_found",
-     {"files": files(SEVEN), "data": {"model": "vit"}}),
-    ("POST", "/predict_sequences", 400, "invalid_json", {"content": b"{", "headers": JSON}),
-    ("POST", "/predict_sequences", 400, "invalid_json", {"content": b"", "headers": JSON}),
-    ("POST", "/predict_sequences", 404, "model_not_found",
-     {"json": {"sequences": [ROWS], "model": "vit"}}),
-    ("POST", "/predict_sequences", 413, "batch_too_large", {"json": {"sequences": [ROWS] * 6}}),
-    ("POST", "/predict_sequences", 413, "body_too_large", {"content": stream(30), "headers": JSON}),
-    ("POST", "/predict_sequences", 415, "unsupported_media_type", {"content": b"{}"}),
-    ("POST", "/predict_sequences", 415, "unsupported_media_type",
-     {"content": b"{}", "headers": {**JSON, "content-encoding": "gzip"}}),
-    ("POST", "/predict_sequences", 422, "empty_batch", {"json": {"sequences": []}}),
-    ("POST", "/predict_sequences", 422, "missing_field", {"json": {}}),
-    ("POST", "/predict_sequences", 422, "unexpected_field", {"json": {"images": []}}),
-    ("POST", "/predict_sequences", 422, "wrong_type", {"json": [ROWS]}),
-    ("POST", "/predict_sequences", 422, "wrong_shape", {"json": {"sequences": ROWS}}),
-    ("POST", "/predict_sequences", 422, "wrong_shape", {"json": {"sequences": [ROWS[1:]]}}),
-    ("POST", "/predict_sequences", 422, "not_finite",
-     {"content": json.dumps({"sequences": [[[float("nan")] * 28] * 28]}), "headers": JSON}),
-    ("POST", "/predict_sequences", 422, "out_of_range",
-     {"json": {"sequences": [picture(7).tolist()]}}),
-    ("POST", "/nowhere", 404, "not_found", {}),
-    ("GET", "/nowhere/../../etc/passwd", 404, "not_found", {}),
-    ("GET", "/predict", 405, "method_not_allowed", {}),
-    ("DELETE", "/readyz", 405, "method_not_allowed", {}),
-    ("POST", "/docs.json", 405, "method_not_allowed", {}),
-]  # fmt: skip
-
-
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("method", "path", "status", "code", "request_"),
-        REFUSED,
-        ids=[f"{i}-{path}-{code}" for i, (_, path, _, code, _) in enumerate(REFUSED)],
-    )
-    def test_every_failure_has_the_one_body_and_is_documented(
-        self,
-        http: httpx.Client,
-        method: str,
-        path: str,
-        status: int,
-        code: str,
-        request_: dict[str, Any],
-    ) -> None:
-        response = http.request(method, path, **request_)
-        assert response.status_code == status, response.text
-        assert response.headers["content-type"] == "application/json"
-        document = response.json()
-        assert document.keys() == {"error"}
-        assert document["error"].keys() == {"code", "message", "status"}
-        assert (document["error"]["code"], document["error"]["status"]) == (code, status)
-        assert not any(word in response.text for word in ("Traceback", ".py", "site-packages"))
-        docs = http.get("/docs.json").json()["paths"].get(path, {}).get(method.lower())
-        if docs:
-            assert f"`{code}`" in docs["responses"][str(status)]["description"]
-
-    def test_the_server_lives_and_its_log_is_calm(self, server: Server, http: httpx.Client) -> None:
-        """Comes after the failures above: not one was an exception to the server."""
-        assert http.post("/predict", files=IMAGE).json()["digit"] == 7
-        assert "Traceback" not in server.log
-        assert "ERROR" not in server.log
-
-    def test_a_client_that_hangs_up_does_no_harm(self, server: Server, http: httpx.Client) -> None:
-        def half() -> Any:
-            yield b"--b\r\n"
-            raise ConnectionError("gone")
-
-        for _ in range(3):
-            with pytest.raises(ConnectionError, match="gone"):
-                http.post("/predict", content=half(), headers=FORM)
-        assert http.post("/predict", files=IMAGE).status_code == 200
-        assert "Traceback" not in server.log
 
 
 class TestOperations:

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from openapi_spec_validator import validate
 
+from tests.e2e.refused import INFER, JSON, TENSOR
 from tests.e2e.server import Server, serve
 from tests.published import picture, publish
 
@@ -22,59 +22,6 @@ ROWS = np.stack([picture(d) for d in (3, 7)]).astype(np.float32) / np.float32(25
 def http(v2_server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=v2_server.url, timeout=30) as client:
         yield client
-
-
-INFER = "/v2/models/lstm/infer"
-TENSOR = {"name": "rows", "shape": [2, 28, 28], "datatype": "FP32", "data": ROWS.tolist()}
-JSON = {"content-type": "application/json"}
-LENGTH = "inference-header-content-length"
-
-REFUSED: list[tuple[str, str, int, dict[str, Any]]] = [
-    ("POST", INFER, 400, {"content": b"{", "headers": JSON}),
-    ("POST", INFER, 400, {"content": b""}),
-    ("POST", INFER, 400, {"content": b"{}", "headers": {LENGTH: "3"}}),
-    ("POST", INFER, 400, {"content": b"{}", "headers": {LENGTH: "-1"}}),
-    ("POST", INFER, 400, {"json": {"inputs": [{**TENSOR, "name": "x"}]}}),
-    ("POST", INFER, 400, {"json": {"inputs": [TENSOR], "outputs": [{"name": "x"}]}}),
-    ("POST", "/v2/models/vit/infer", 404, {"json": {"inputs": [TENSOR]}}),
-    ("POST", "/v2/models/lstm/versions/2/infer", 404, {"json": {"inputs": [TENSOR]}}),
-    ("GET", "/v2/models/vit", 404, {}),
-    ("GET", "/v2/models/vit/ready", 404, {}),
-    ("GET", "/v2/models/lstm/stats", 404, {}),
-    ("POST", "/v2/repository/index", 404, {}),
-    ("GET", INFER, 405, {}),
-    ("POST", "/v2", 405, {}),
-    ("POST", "/v2/health/ready", 405, {}),
-    ("POST", INFER, 413, {"content": bytes(100_001)}),
-    ("POST", INFER, 413, {"content": (bytes(1000) for _ in range(200))}),
-    ("POST", INFER, 413, {"json": {"inputs": [{**TENSOR, "shape": [7, 28, 28]}]}}),
-    ("POST", INFER, 415, {"data": {"inputs": "x"}}),
-    ("POST", INFER, 415, {"content": b"{}", "headers": {"content-encoding": "gzip"}}),
-    ("POST", INFER, 415, {"content": b"x", "headers": {"content-type": "application/x-pickle"}}),
-    ("POST", INFER, 422, {"json": {}}),
-    ("POST", INFER, 422, {"json": {"inputs": []}}),
-    ("POST", INFER, 422, {"json": {"inputs": [TENSOR, TENSOR]}}),
-    ("POST", INFER, 422, {"json": {"inputs": [{**TENSOR, "datatype": "FP64"}]}}),
-    ("POST", INFER, 422, {"json": {"inputs": [{**TENSOR, "shape": [-1, 28, 28]}]}}),
-    ("POST", INFER, 422, {"json": {"inputs": [{**TENSOR, "data": [2] * 2 * 28 * 28}]}}),
-]
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status", "request_"),
-    REFUSED,
-    ids=[f"{i}-{path}-{status}" for i, (_, path, status, _) in enumerate(REFUSED)],
-)
-def test_every_failure_has_the_protocol_s_form(
-    http: httpx.Client, method: str, path: str, status: int, request_: dict[str, Any]
-) -> None:
-    response = http.request(method, path, **request_)
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/json"
-    document = response.json()
-    assert document.keys() == {"error"}
-    assert isinstance(document["error"], str)
-    assert not any(word in response.text for word in ("Traceback", ".py", "site-packages"))
 
 
 def cut_off() -> Iterator[bytes]:
