@@ -33,7 +33,8 @@ from service.errors import (
     WrongTypeError,
     known_errors,
 )
-from service.openapi_parts import Errors, Json, closed, component, failures, response
+from service.openapi_parts import Errors, Json, closed, component, failures, one_of, response
+from service.paths import published
 from service.preprocess import SIDE
 from service.settings import Settings
 
@@ -174,6 +175,7 @@ def _body(settings: Settings, media_type: str, fields: Json) -> Json:
     """A body of these fields, the first of which is required, and the model's name."""
     model = {
         "type": ["string", "null"],
+        **one_of([*published(settings.models_dir), None]),
         "description": f"A published model; left out, {settings.default_model}.",
     }
     schema = {

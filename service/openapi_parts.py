@@ -1,6 +1,6 @@
 """What every part of the OpenAPI document is made of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from service.errors import ApiError
@@ -37,6 +37,11 @@ def closed(properties: Json) -> Json:
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def one_of(values: Sequence[str | None]) -> Json:
+    """The constraint to one of these, if there is any but none."""
+    return {"enum": list(values)} if any(values) else {}
 
 
 def component(name: str) -> Json:

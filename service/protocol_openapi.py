@@ -21,8 +21,8 @@ from service.errors import (
     WrongTypeError,
 )
 from service.inference import BINARY_TYPE, HEADER_LENGTH, JSON_TYPE, VERSION
-from service.openapi_parts import Errors, Json, closed, component, failures, response
-from service.paths import AT_VERSION, INFER, MODEL, PROTOCOL, READY
+from service.openapi_parts import Errors, Json, closed, component, failures, one_of, response
+from service.paths import AT_VERSION, INFER, MODEL, PROTOCOL, READY, published
 from service.settings import Settings
 from service.tensors import BINARY_SIZE, DATATYPE
 
@@ -99,7 +99,7 @@ def _of_a_model(settings: Settings, version: str) -> Json:
         ),
         base + INFER: _infer(settings, f"v2_infer{suffix}"),
     }
-    named = [_in_path("model_name", _TEXT)]
+    named = [_in_path("model_name", {**_TEXT, **one_of(published(settings.models_dir))})]
     if version:
         named.append(_in_path("model_version", {"const": VERSION}))
     return {path: {"parameters": named, **route} for path, route in routes.items()}

@@ -5,11 +5,12 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from service.errors import ApiError
-from service.inference import read_inference
+from service.inference import Inference, read_inference, write_answer
 from tests.test_inference import LIMIT, MANIFEST
 
 JSON = st.recursive(
@@ -81,7 +82,22 @@ def read_or_refuse(body: bytes, header_length: str | None) -> bool:
     assert asked.inputs["rows"].shape == (batch, 2)
     assert ((asked.inputs["rows"] >= 0) & (asked.inputs["rows"] <= 1)).all()
     assert all(values.dtype == np.float32 for values in asked.inputs.values())
+    check_answer(asked)
     return True
+
+
+def check_answer(asked: Inference) -> None:
+    """The outputs asked for, in order, each in JSON or as bytes behind it, as it was asked."""
+    values = np.array([[1.5, np.nan]], np.float32)
+    answer = write_answer("m", asked, dict.fromkeys(("sum", "next_total"), values))
+    text = answer.body[: answer.json_bytes]
+    document = json.loads(text)
+    assert [output["name"] for output in document["outputs"]] == list(asked.outputs)
+    assert document.get("id") == asked.id
+    in_json = [output["data"] for output in document["outputs"] if "data" in output]
+    assert in_json == [[1.5, None]] * list(asked.outputs.values()).count(False)
+    as_bytes = list(asked.outputs.values()).count(True)
+    assert answer.body[len(text) :] == values.tobytes() * as_bytes
 
 
 @settings(max_examples=600, deadline=None)
@@ -100,3 +116,35 @@ def test_any_json_is_refused(document: object) -> None:
 @given(st.binary(max_size=200), st.text(max_size=10) | st.integers(0, 200).map(str) | st.none())
 def test_any_bytes_are_read_or_refused(body: bytes, header_length: str | None) -> None:
     read_or_refuse(body, header_length)
+
+
+@settings(max_examples=400, deadline=None)
+@given(requests(), st.data())
+def test_a_damaged_request_is_read_or_refused(
+    request_: tuple[bytes, str | None], data: st.DataObject
+) -> None:
+    body, header = request_
+    for _ in range(data.draw(st.integers(1, 3))):
+        first = data.draw(st.integers(0, len(body)))
+        last = data.draw(st.integers(first, min(len(body), first + 8)))
+        body = body[:first] + data.draw(st.binary(max_size=4) | st.just(body[:40])) + body[last:]
+    event("read" if read_or_refuse(body, header) else "refused")
+
+
+HUGE = "9" * 5000  # digits, which Python does not even print
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("[1, 2]", f"[{HUGE}, 2]"), ("[1, 2]", f"[{'1,' * 100_000}1]"), ("[0, 1]", f"[0, {HUGE}]"),
+     ("[0, 1]", "[" * 100_000 + "]" * 100_000), ("[0, 1]", "[" * 100_000), ("[0, 1]", "[1e400, 0]"),
+     ("{}", f'{{"binary_data_size": {HUGE}}}'), ("{}", '{"binary_data_size": 1e400}'),
+     ("{}", "[" * 100_000 + "]" * 100_000)],
+    ids=lambda change: f"{change[1][:12]} of {len(change[1])}",
+)  # fmt: skip
+def test_what_is_absurdly_long_or_deep_is_refused(change: tuple[str, str]) -> None:
+    rows = '{"name": "rows", "shape": [1, 2], "datatype": "FP32", "data": [0, 1], "parameters": {}}'
+    total = '{"name": "total", "shape": [1], "datatype": "FP32", "data": [2]}'
+    body = f'{{"inputs": [{rows}, {total}]}}'
+    assert read_or_refuse(body.encode(), None)
+    assert not read_or_refuse(body.replace(*change).encode(), None)
