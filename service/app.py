@@ -16,16 +16,13 @@ import pydantic_core
 from bentoml.exceptions import BentoMLConfigException
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service import asked_model, openapi, paths, registry
-from service.admission import Admission, Door
+from service import asked_model, layers, openapi, registry
+from service.admission import Admission
 from service.classifier import Classifier, Prediction
-from service.deadline import Deadline
 from service.errors import (
     ApiError,
     ErrorBody,
@@ -33,12 +30,10 @@ from service.errors import (
     NotReadyError,
 )
 from service.forms import Form, read_form
-from service.keys import ApiKeys
-from service.logs import HEADER, RequestLog, configure
+from service.logs import configure
 from service.metrics import metrics
-from service.middleware import App, BodyGuard, OneErrorBody
+from service.middleware import App, BodyGuard
 from service.model import Done, Run
-from service.paths import Paths
 from service.protocol import OpenInference
 from service.reader import Reader, Result
 from service.registry import LoadError, Registry
@@ -98,33 +93,8 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
         self.mount_asgi_app(OpenInference(_reader, settings.max_v2_batch).application())
 
     def to_asgi(self, is_main: bool = True) -> App:
-        """The whole application; what can refuse a request comes before what costs much."""
-        door = Door(_without_timeout(super().to_asgi(is_main)), lambda: _reader().admission)
-        guarded = ApiKeys(door, settings.api_keys)
-        limited = Deadline(guarded, settings.timeout_seconds)
-        known = Paths(openapi.routes(settings), paths.published(settings.models_dir))
-        answering = OneErrorBody(limited, known, lambda *seen: metrics().answered(*seen))
-        app = RequestLog(answering, access=settings.access_log)
-        if not settings.cors_origins:
-            return app
-        # Outermost: a browser asks beforehand, without a key, and reads failures too.
-        return CORSMiddleware(
-            app,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["*"],
-            expose_headers=[HEADER],
-        )
-
-
-def _without_timeout(app: Starlette) -> Starlette:
-    """BentoML's application, the time of whose requests `Deadline` limits instead."""
-
-    def name(middleware: Middleware) -> str:
-        return getattr(middleware.cls, "__name__", "")
-
-    app.user_middleware = [m for m in app.user_middleware if name(m) != "TimeoutMiddleware"]
-    return app
+        """The whole application."""
+        return layers.around(super().to_asgi(is_main), settings, lambda: _reader().admission)
 
 
 def _answer_errors(endpoint: Endpoint) -> Endpoint:

@@ -1,0 +1,46 @@
+"""The layers around BentoML's application: what can refuse comes before what costs much."""
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from service import openapi, paths
+from service.admission import Admission, Door
+from service.deadline import Deadline
+from service.keys import ApiKeys
+from service.logs import HEADER, RequestLog
+from service.metrics import metrics
+from service.middleware import App, OneErrorBody
+from service.paths import Paths
+from service.settings import Settings
+
+
+def around(app: Starlette, settings: Settings, admission: Callable[[], Admission]) -> App:
+    """`app` within its layers; `admission()` is asked once there are requests."""
+    door = Door(_without_timeout(app), admission)
+    limited = Deadline(ApiKeys(door, settings.api_keys), settings.timeout_seconds)
+    known = Paths(openapi.routes(settings), paths.published(settings.models_dir))
+    answering = OneErrorBody(limited, known, lambda *seen: metrics().answered(*seen))
+    logged = RequestLog(answering, access=settings.access_log)
+    if not settings.cors_origins:
+        return logged
+    # Outermost: a browser asks beforehand, without a key, and reads failures too.
+    return CORSMiddleware(
+        logged,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        expose_headers=[HEADER],
+    )
+
+
+def _without_timeout(app: Starlette) -> Starlette:
+    """BentoML's application, the time of whose requests `Deadline` limits instead."""
+
+    def name(middleware: Middleware) -> str:
+        return getattr(middleware.cls, "__name__", "")
+
+    app.user_middleware = [m for m in app.user_middleware if name(m) != "TimeoutMiddleware"]
+    return app
