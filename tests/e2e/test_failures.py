@@ -125,7 +125,7 @@ def test_models_that_are_not_loaded(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:
-    limits = {"API_KEYS": "key", "MAX_PENDING": 2, "TIMEOUT_SECONDS": 2}
+    limits = {"API_KEYS": "key", "MAX_PENDING": 2, "TIMEOUT_SECONDS": 3}
     settings = {"MODELS_DIR": models_dir, "DEVICE": "cpu", **limits}
     with serve(tmp_path_factory.mktemp("strict"), settings) as server:
         yield server
@@ -139,7 +139,7 @@ def keyed(strict: Server) -> Iterator[httpx.Client]:
 
 
 class TestStrictServer:
-    """A server that asks for a key, takes two requests at once, and gives each two seconds."""
+    """A server that asks for a key, takes two requests at once, and gives each three seconds."""
 
     @pytest.mark.parametrize("key", [{}, {"authorization": "Bearer other"}])
     @pytest.mark.parametrize(
