@@ -161,6 +161,8 @@ class Threads:
 
     def _had_better_wait(self, first: _Job) -> bool:
         """Whether the next work to be prepared may join; its thread then runs `first` too."""
+        if self._max_joint == 1 or first.run.model.company(first.run.inputs) is None:
+            return False
         waited = time.perf_counter() - first.since
         return self._queued > 0 and self._pace < _PATIENCE and waited < _PATIENCE
 

@@ -68,7 +68,7 @@ def resident(server: Server) -> int:
 def test_fifty_thousand_requests_take_no_more_than_a_thousand(tmp_path: Path) -> None:
     models = tmp_path / "models"
     publish(models, "lstm")
-    with serve(tmp_path, {"DEVICE": "cpu", "MODELS_DIR": models}) as server:
+    with serve(tmp_path, {"DEVICE": "cpu", "MODELS_DIR": models}, as_shipped=True) as server:
 
         def ask(count: int) -> None:
             # A path that nobody else asks for, each time: the service must not remember them.

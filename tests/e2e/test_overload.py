@@ -1,5 +1,6 @@
 """More than the service can do: what it takes it answers rightly and soon, and it recovers."""
 
+import io
 import itertools
 import time
 from collections.abc import Callable
@@ -7,13 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.e2e.server import ROOT, serve
-from tests.e2e.traffic import Answer, ask_at_a_rate, keep_asking, upload
+from tests.e2e.traffic import Answer, Ask, ask_at_a_rate, keep_asking, upload
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
-SEVEN = upload((ROOT / "docs" / "seven.png").read_bytes(), 7)
+
+def large_seven() -> Ask:
+    """A picture that costs the server much and the load, which this process makes, little."""
+    file = io.BytesIO()
+    with Image.open(ROOT / "docs" / "seven.png") as seven:
+        seven.convert("L").resize((2400, 2400)).save(file, "PNG", compress_level=1)
+    return upload(file.getvalue(), 7)
+
+
+SEVEN = large_seven()
 
 
 def for_seconds(seconds: float) -> Callable[[], bool]:
@@ -27,13 +38,13 @@ def percentile(percent: float, answers: list[Answer]) -> float:
 
 
 def test_four_times_what_it_can_do_for_a_minute(tmp_path: Path) -> None:
-    with serve(tmp_path, {"DEVICE": "cpu"}) as server:
+    with serve(tmp_path, {"DEVICE": "cpu"}, as_shipped=True) as server:
         keep_asking(server.url, itertools.repeat(SEVEN), connections=4, until=for_seconds(2))
         before = keep_asking(
             server.url, itertools.repeat(SEVEN), connections=1, until=for_seconds(4)
         )
         sustained = keep_asking(
-            server.url, itertools.repeat(SEVEN), connections=8, until=for_seconds(6)
+            server.url, itertools.repeat(SEVEN), connections=4, until=for_seconds(6)
         )
         rate = len(sustained) / 6
         answers = ask_at_a_rate(server.url, SEVEN, rate=4 * rate, seconds=60)
@@ -42,6 +53,11 @@ def test_four_times_what_it_can_do_for_a_minute(tmp_path: Path) -> None:
         )
     for calm in (before, sustained, after):
         assert all(answer.right for answer in calm)
+    late = float(np.percentile([answer.late for answer in answers], 99))
+    if late > 0.1:
+        pytest.skip(
+            f"this machine is too busy to make the load: requests went out {late:.1f} s late"
+        )
     taken = [answer for answer in answers if answer.status == 200]
     refused = [answer for answer in answers if answer.status == 429]
     assert len(taken) + len(refused) == len(answers)

@@ -24,11 +24,15 @@ class Ask:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; `status` 0: the connection was lost. Seconds from when it was due."""
+    """What came back, in how many seconds; `status` 0: the connection was lost.
+
+    `late` is how many seconds after it was due the request was sent, this process being busy.
+    """
 
     status: int
     right: bool
     seconds: float
+    late: float
     headers: dict[str, str]
 
 
@@ -69,6 +73,8 @@ def ask_at_a_rate(url: str, ask: Ask, *, rate: float, seconds: float) -> list[An
                 due = begin + i / rate
                 if (early := due - time.perf_counter()) > 0:
                     await asyncio.sleep(early)
+                if time.perf_counter() > begin + seconds:
+                    break  # this process cannot keep up
                 tasks.append(asyncio.create_task(_ask(session, url, ask, due)))
             return await asyncio.gather(*tasks)
 
@@ -81,10 +87,12 @@ def _session() -> aiohttp.ClientSession:
 
 async def _ask(session: aiohttp.ClientSession, url: str, ask: Ask, due: float) -> Answer:
     headers = {"content-type": ask.content_type}
+    sent = time.perf_counter()
     try:
         async with session.post(url + ask.path, data=ask.body, headers=headers) as response:
             body = await response.json()
     except aiohttp.ClientConnectionError:
-        return Answer(0, False, time.perf_counter() - due, {})
+        return Answer(0, False, time.perf_counter() - sent, sent - due, {})
     right = response.status == ask.status and ask.right(body)
-    return Answer(response.status, right, time.perf_counter() - due, dict(response.headers))
+    took = time.perf_counter() - sent
+    return Answer(response.status, right, took, sent - due, dict(response.headers))
