@@ -200,7 +200,7 @@ def read(folder: Path) -> Manifest:
             f"{path} is missing: {folder} is not a published model; publish it again with "
             "`python -m training.export`"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ManifestError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(document, dict):
         raise ManifestError(f"{path}: expected a JSON object, found {show(document)}")

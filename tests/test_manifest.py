@@ -57,6 +57,12 @@ def edit(folder: Path, **changes: Any) -> None:
     path.write_text(json.dumps(document))
 
 
+def test_nesting_without_an_end_is_refused(folder: Path) -> None:
+    (folder / manifest.FILENAME).write_bytes(b"[" * 100_000)
+    with pytest.raises(ManifestError, match="cannot be read as JSON"):
+        manifest.read(folder)
+
+
 def test_what_is_written_is_read_back(folder: Path) -> None:
     assert manifest.read(folder) == example(folder)
     manifest.verify(folder, manifest.read(folder))

@@ -159,14 +159,21 @@ def test_what_cannot_be_is_refused_by_name(change: Any, message: str) -> None:
 class TestSeeds:
     """Finished runs on disk."""
 
-    def test_a_finished_run_is_found_again(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("threads", [1, 2])
+    def test_a_finished_run_is_found_and_made_again(self, tmp_path: Path, threads: int) -> None:
         recipe = quick("mlp-50")
         assert seeds.find(tmp_path, recipe, digits()) is None
         made = seeds.train(tmp_path, PlainTrainer(recipe, digits(), CPU))
         assert seeds.find(tmp_path, recipe, digits()) == made
-        again = PlainTrainer(recipe, digits(), CPU)
-        again.run()
-        assert same_weights(seeds.network(tmp_path, recipe), again.network)
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            seeds.train(tmp_path / "again", PlainTrainer(recipe, digits(), CPU))
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(before)
+        again = seeds.network(tmp_path / "again", recipe)
+        assert same_weights(seeds.network(tmp_path, recipe), again)
 
     def test_a_run_of_another_recipe_seed_or_data_is_not_it(self, tmp_path: Path) -> None:
         recipe = quick("mlp-50")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -50,13 +51,19 @@ def train(
 ) -> SeedRun:
     """Train to the end and keep the run in `folder`, in the place of an earlier one of its seed."""
     started, core_started = time.perf_counter(), time.process_time()
-    scores = trainer.run(on_step)
+    threads = torch.get_num_threads()
+    # Sums in another order would make another run of the same seed; cores serve several seeds.
+    torch.set_num_threads(1)
+    try:
+        scores, where = trainer.run(on_step), environment(trainer.device)
+    finally:
+        torch.set_num_threads(threads)
     recipe, data = trainer.recipe, trainer.data
     run = SeedRun(
         recipe=recipe.to_dict(),
         dataset=dataset_name(data),
         digests=dict(data.digests) if data else {},
-        environment=environment(trainer.device),
+        environment=where,
         seconds=time.perf_counter() - started,
         core_seconds=time.process_time() - core_started,
         curve=trainer.curve,

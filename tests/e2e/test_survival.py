@@ -102,7 +102,12 @@ def test_what_was_accepted_is_answered_before_the_end(tmp_path: Path) -> None:
 def test_a_request_that_took_too_long_works_no_further(tmp_path: Path, models_dir: Path) -> None:
     digit = png(Image.fromarray(picture(7)))
     large = png(Image.fromarray(picture(7)).resize((2000, 2000)))
-    settings = {"MODELS_DIR": models_dir, "TIMEOUT_SECONDS": 1, "THREADS": 1}
+    settings = {
+        "MODELS_DIR": models_dir,
+        "MAX_BATCH_PIXELS": 10**10,
+        "TIMEOUT_SECONDS": 1,
+        "THREADS": 1,
+    }
     with serve(tmp_path, settings) as server:
         files = [("images", ("large.png", large))] * 250  # far more work than for a second
         answer = httpx.post(f"{server.url}/predict_batch", files=files, timeout=60)
