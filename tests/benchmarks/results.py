@@ -7,9 +7,8 @@ each round, and the table
 gives the median over the rounds with the 10th and 90th percentile.
 """
 
+import functools
 import platform
-import time
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,11 +17,11 @@ from tqdm import tqdm
 
 import models
 from models.manifest import Manifest, Role, discover, read
-from service.backends import Backend, Kind, open_backend
+from service.backends import Kind, open_backend
+from tests.benchmarks.timing import Spread, Timing, turns
 
 ROUNDS = 60
 BATCHES = (1, 256)
-SECONDS = 0.02  # of each measurement within a round
 COLUMNS = (
     "model",
     "form",
@@ -36,43 +35,15 @@ COLUMNS = (
 FORMS: tuple[tuple[Kind, Role], ...] = (("onnxruntime", "onnx"), ("torchscript", "torchscript"))
 
 
-@dataclass
-class Timing:
-    """One form at one batch size, and its microseconds per image in every round."""
-
-    backend: Backend
-    inputs: dict[str, np.ndarray]
-    runs: int = 1
-    samples: list[float] = field(default_factory=list)
-
-    def measure(self) -> float:
-        """Seconds of `runs` runs."""
-        start = time.perf_counter()
-        for _ in range(self.runs):
-            self.backend.run(self.inputs)
-        return time.perf_counter() - start
-
-    def calibrate(self) -> None:
-        """Warm up, and choose `runs` so that one measurement takes about `SECONDS`."""
-        self.measure()
-        once = min(self.measure() for _ in range(5))
-        self.runs = max(1, round(SECONDS / once))
-
-    def sample(self, images: int) -> None:
-        self.samples.append(self.measure() / self.runs / images * 1e6)
-
-    def __str__(self) -> str:
-        low, middle, high = np.percentile(self.samples, (10, 50, 90))
-        return f"{middle:.1f} ({low:.1f} to {high:.1f})"
-
-
 def main() -> None:
     published = {folder: read(folder) for folder in discover(Path(models.__file__).parent)}
     manifests = {folder: found for folder, found in published.items() if found.task == "classify"}
     timings = {
         (manifest.name, kind, batch): Timing(
-            open_backend(kind, folder, manifest, device="cpu", threads=1),
-            {"rows": np.random.default_rng(0).random((batch, 28, 28), np.float32)},
+            functools.partial(
+                open_backend(kind, folder, manifest, device="cpu", threads=1).run,
+                {"rows": np.random.default_rng(0).random((batch, 28, 28), np.float32)},
+            )
         )
         for folder, manifest in manifests.items()
         for kind, _ in FORMS
@@ -80,9 +51,11 @@ def main() -> None:
     }
     for timing in timings.values():
         timing.calibrate()
-    for _ in tqdm(range(ROUNDS), unit="round", leave=False):
-        for (_, _, batch), timing in timings.items():
-            timing.sample(batch)
+    measurements = tqdm(
+        turns(ROUNDS, list(timings.values())), total=ROUNDS * len(timings), leave=False
+    )
+    for timing in measurements:
+        timing.sample()
     print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}")
     for manifest in manifests.values():
         for kind, role in FORMS:
@@ -104,11 +77,16 @@ def _row(
         {"onnx": "ONNX", "torchscript": "TorchScript"}[role],
         f"{accuracy.value:.2%}",
         f"{manifest.file(role).size / 1000:,.0f} kB",
-        *(str(timings[manifest.name, kind, batch]) for batch in BATCHES),
+        *(_microseconds(timings[manifest.name, kind, batch], batch) for batch in BATCHES),
         f"{max(row.max_difference for row in proven):.1e}",
         f"{min(row.agreed or 0 for row in proven):,} of {accuracy.n:,}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _microseconds(timing: Timing, batch: int) -> str:
+    """Per image."""
+    return str(Spread.of([seconds / batch * 1e6 for seconds in timing.samples]))
 
 
 if __name__ == "__main__":
