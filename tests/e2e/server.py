@@ -91,19 +91,33 @@ def serve(
     """
     port = free_port()
     command = [sys.executable, "-m", "bentoml", "serve", *arguments, "--port", str(port)]
+    environ = environment(folder, settings, as_shipped=as_shipped)
+    with started(command, folder, environ, port, cwd) as server:
+        server.wait(status=status)
+        yield server
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    port: int,
+    cwd: Path = ROOT,
+) -> Iterator[Server]:
+    """The server that `command` starts at `port`, which may not answer yet; its log in `folder`."""
     log_file = folder / "server.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=environment(folder, settings, as_shipped=as_shipped),
+            env=environ,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     server = Server(f"http://127.0.0.1:{port}", process, log_file)
     try:
-        server.wait(status=status)
         yield server
     finally:
         server.stop()
