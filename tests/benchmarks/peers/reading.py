@@ -1,0 +1,42 @@
+"""What every peer that reads pictures does for a request, with the service's own code.
+
+The bytes of an image are decoded and normalised by `service.preprocess.read_image`, the shipped
+LSTM runs in ONNX Runtime on one thread, and the answer is a whole `Prediction`, calibrated, with
+its reason if it is not accepted. The peers differ from the service in what lies around that: they
+have none of its limits, request ids, metrics of its own, deadlines or error body, and batch no
+requests together.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import models
+from service.classifier import Classifier, Prediction
+from service.preprocess import Reading, read_image
+from tests.benchmarks.ways import MAX_PIXELS, open_classifier
+from tests.published import finished
+
+
+class Reader:
+    """The shipped LSTM, as it is loaded once a worker."""
+
+    def __init__(self) -> None:
+        self._classifier: Classifier = open_classifier(Path(models.__file__).parent, "lstm")
+
+    def image(self, data: bytes) -> dict[str, Any]:
+        """The prediction for the bytes of an image."""
+        return self.reading(read_image(data, MAX_PIXELS))
+
+    def reading(self, reading: Reading) -> dict[str, Any]:
+        """The prediction for a picture in MNIST's form."""
+        run = self._classifier.reading(reading.rows[None], [reading.finding])
+        [prediction] = finished(run)
+        return prediction.model_dump()
+
+    def sequences(self, rows: NDArray[np.float32]) -> list[dict[str, Any]]:
+        """The predictions for (n, 28, 28) numbers in [0, 1]."""
+        predictions: list[Prediction] = finished(self._classifier.reading(rows))
+        return [prediction.model_dump() for prediction in predictions]
