@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test train reproduce lint format clean
+.PHONY: help serve test train reproduce bench lint format clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ train: $(VENV)/.training  ## train what has no finished run, export, prove and p
 
 reproduce: $(VENV)/.training  ## train every model of the tutorials; a table and plots in runs/report/
 	$(BIN)/python -m training.reproduce $(ARGS)
+
+bench: $(VENV)/.benchmarks $(VENV)/.mlserver  ## measure speed beside other libraries and servers, ten minutes
+	$(BIN)/python -m tests.benchmarks.bench $(ARGS)
 
 lint: $(VENV)/.development  ## check formatting, style and types
 	$(BIN)/ruff format --check .
@@ -66,4 +69,17 @@ $(VENV)/.kserve: tests/e2e/kserve.txt | $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/kserve
 	$(VENV)/kserve/bin/python -m pip install --quiet --disable-pip-version-check --requirement $< || \
 		{ echo "KServe's client cannot be installed here; its tests are skipped."; rm -rf $(VENV)/kserve; }
+	@touch $@
+
+$(VENV)/.benchmarks: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what is measured beside us; this takes a few minutes ..."
+	$(INSTALL) --editable '.[bench]'
+	@touch $@ $(VENV)/.development $(VENV)/.training $(VENV)/.serving
+
+# MLServer too takes older libraries than the service.
+$(VENV)/.mlserver: tests/benchmarks/peers/mlserver.txt | $(BIN)/python
+	@echo "Installing MLServer to be measured beside; this takes a minute or two ..."
+	$(BIN)/python -m venv $(VENV)/mlserver
+	$(VENV)/mlserver/bin/python -m pip install --quiet --disable-pip-version-check --requirement $< || \
+		{ echo "MLServer cannot be installed here; the table will say so."; rm -rf $(VENV)/mlserver; }
 	@touch $@

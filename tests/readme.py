@@ -53,5 +53,11 @@ def renew(text: str) -> str:
     return text
 
 
+def replace_section(name: str, content: str) -> None:
+    """Put `content` between the marks of the section `name` in the README."""
+    before, _, after = (text := README.read_text(encoding="utf-8")).partition(section(text, name))
+    README.write_text(before + content + after, encoding="utf-8")
+
+
 if __name__ == "__main__":
     README.write_text(renew(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,104 @@
+"""How fast everything is, beside what it should be: `make bench`, ten minutes on two cores.
+
+    python -m tests.benchmarks.bench                      # all parts
+    python -m tests.benchmarks.bench model service        # these
+    python -m tests.benchmarks.bench --quick              # seconds a part: to see that it works
+    python -m tests.benchmarks.bench --readme             # also put the tables into the README
+
+Every part is measured alone, one after the other; within a part the contenders take turns, and
+ratios are taken within a round. The tables are printed, and written with all samples as JSON and
+with plots to `runs/bench/`. What a part does is told by its file in `tests/benchmarks/parts/`.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests import readme
+from tests.benchmarks import plots
+from tests.benchmarks.conditions import conditions, sentence
+from tests.benchmarks.parts import gpu, model, service, start, training
+from tests.benchmarks.report import Part, summary
+from tests.e2e.server import ROOT
+
+FOLDER = ROOT / "runs" / "bench"
+SECTION = "speed"
+
+WHOLE: dict[str, Callable[[], Part]] = {
+    "model": lambda: model.measure(model.Budget()),
+    "gpu": lambda: gpu.measure(gpu.Budget()),
+    "service": lambda: service.measure(service.Budget()),
+    "training": lambda: training.measure(training.Budget()),
+    "start": lambda: start.measure(start.Budget()),
+}
+QUICK: dict[str, Callable[[], Part]] = {
+    "model": lambda: model.measure(
+        model.Budget(rounds=2, seconds=0.001, cells=("lstm",), batches=(1, 8))
+    ),
+    "gpu": lambda: gpu.measure(gpu.Budget(rounds=2, many=8, cells=("lstm",))),
+    "service": lambda: service.measure(service.Budget(rounds=1, connections=(4,))),
+    "training": lambda: training.measure(training.Budget(seconds=1, steps=10)),
+    "start": lambda: start.measure(start.Budget(rounds=1, pictures=2, backends=(start.ONNX,))),
+}
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description="Measure speed, side by side with others.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(WHOLE)} (all)")
+    parser.add_argument("--quick", action="store_true", help="so short that figures mean nothing")
+    parser.add_argument("--readme", action="store_true", help="put the tables into the README")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="default: runs/bench")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - WHOLE.keys():
+        parser.error(f"there is no part {', '.join(unknown)}; choose from {', '.join(WHOLE)}")
+    found = conditions()
+    measured = QUICK if arguments.quick else WHOLE
+    parts = [_measured(name, measured[name]) for name in arguments.parts or WHOLE]
+    text = f"{summary(parts)}\n\nMeasured on: {sentence(found)}"
+    print(f"\n{text}")
+    write(arguments.folder, parts, found, text)
+    if arguments.readme:
+        readme.replace_section(SECTION, "\n\n".join([text, *map(_titled, parts)]))
+
+
+def write(folder: Path, parts: list[Part], found: dict[str, Any], text: str) -> None:
+    """JSON, Markdown and plots in `folder`; parts of an earlier run that were not measured stay."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        document = {"conditions": found, **part.to_json()}
+        (folder / f"{part.name}.json").write_text(
+            json.dumps(_finite(document), indent=1) + "\n", encoding="utf-8"
+        )
+        plots.draw(part, folder / f"{part.name}.png")
+    tables = "\n\n".join([text, *map(_titled, parts)])
+    (folder / "report.md").write_text(tables + "\n", encoding="utf-8")
+    print(f"\nWritten to {folder}")
+
+
+def _measured(name: str, measure: Callable[[], Part]) -> Part:
+    started = time.monotonic()
+    part = measure()
+    print(f"\n## {name} ({time.monotonic() - started:.0f} s)\n\n{part.markdown()}", flush=True)
+    return part
+
+
+def _titled(part: Part) -> str:
+    return f"#### {part.name.capitalize()}\n\n{part.markdown()}"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has neither infinity nor NaN: null."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+if __name__ == "__main__":
+    main()
