@@ -63,11 +63,5 @@ def peak(server: Server, data: bytes = b"", at_once: int = 1) -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
-def workers(server: Server) -> list[psutil.Process]:
-    """The worker processes of a running service."""
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    return [process for process in children if "--worker-id" in process.cmdline()]
-
-
 if __name__ == "__main__":
     main()

@@ -78,7 +78,8 @@ def settle(server: Server, deadline: float = 10.0) -> None:
 
 @contextlib.contextmanager
 def _ours(folder: Path) -> Iterator[Server]:
-    with serve(folder, {"DEVICE": "cpu", "WORKERS": WORKERS, **UNREFUSED}) as server:
+    settings = {"DEVICE": "cpu", "WORKERS": WORKERS, **UNREFUSED}
+    with serve(folder, settings, as_shipped=True) as server:
         yield server
 
 
@@ -137,7 +138,7 @@ def _mlserver(folder: Path) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def _peer(command: list[str], folder: Path, port: int, path: str = "/readyz") -> Iterator[Server]:
-    environ = environment(folder, {}) | {
+    environ = environment(folder, {}, as_shipped=True) | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "PORT": str(port),
         "WORKERS": str(WORKERS),

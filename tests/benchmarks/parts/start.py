@@ -14,7 +14,6 @@ from pathlib import Path
 import httpx
 from tqdm import tqdm
 
-from tests.benchmarks.memory import workers
 from tests.benchmarks.report import Goal, Part, Table
 from tests.benchmarks.timing import Spread, turns
 from tests.e2e.server import ROOT, Server, serve
@@ -92,10 +91,10 @@ def _start(backend: str, budget: Budget) -> Found:
     settings = {"DEVICE": "cpu", "WORKERS": budget.workers, **BACKENDS[backend]}
     with tempfile.TemporaryDirectory() as folder:
         before = time.perf_counter()
-        with serve(Path(folder), settings) as server:
+        with serve(Path(folder), settings, as_shipped=True) as server:
             ready = time.perf_counter() - before
             _use(server, budget.pictures)
-            held = [worker.memory_full_info() for worker in workers(server)]
+            held = [worker.memory_full_info() for worker in server.workers]
     return Found(
         ready,
         sum(memory.rss for memory in held) / len(held) / MIB,

@@ -1,7 +1,7 @@
 """FastAPI on uvicorn as its guide has it; see `reading` for what each endpoint does.
 
-`async def` without threads is the quicker of the two ordinary ways here: reading a digit takes less
-than a millisecond, about as long as handing it to a thread and back.
+`async def` without threads, because reading an MNIST picture takes less than a millisecond, about
+as long as handing it to a thread and back.
 """
 
 from typing import Any
