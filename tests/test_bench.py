@@ -114,6 +114,23 @@ def test_the_service_is_compared_with_each_peer_and_a_missing_one_is_not_measure
     assert service.goals((PNG, 1), found) == []
 
 
+def test_tensors_are_judged_where_mlserver_still_answers() -> None:
+    found = {"ours": _load(48, 300), service.ALONE: _load(56, 40), "MLServer": _load(17, 700)}
+    alone, mlserver = service.goals((service.V2_512, 16), found)
+    assert (alone.reached, mlserver.reached) == (True, False)
+    assert service.goals((service.V2_512, 64), found) == []
+
+
+def test_the_readme_shows_only_the_cases_that_are_judged() -> None:
+    loads = {
+        (work, connections): {"ours": _load(9, 1)}
+        for work in (PNG, service.V2_512)
+        for connections in (1, 16, 64)
+    }
+    rows = [row[0][:2] for row in service.table(service.judged(loads), {}).rows]
+    assert rows == [[PNG, "64"], [service.V2_512, "16"]]
+
+
 def test_seconds_to_an_accuracy_are_those_of_all_turns_until_then() -> None:
     course = training.Course([2.0, 3.0, 4.0], [0.9, 0.975, 0.98])
     assert course.until(0.97) == 5.0

@@ -63,7 +63,9 @@ def main() -> None:
     print(f"\n{text}")
     write(arguments.folder, parts, found, text)
     if arguments.readme:
-        readme.replace_section(SECTION, "\n\n".join([text, *map(_titled, parts)]))
+        readme.replace_section(
+            SECTION, "\n\n".join([text, *(_titled(part, brief=True) for part in parts)])
+        )
 
 
 def write(folder: Path, parts: list[Part], found: dict[str, Any], text: str) -> None:
@@ -87,8 +89,8 @@ def _measured(name: str, measure: Callable[[], Part]) -> Part:
     return part
 
 
-def _titled(part: Part) -> str:
-    return f"#### {part.name.capitalize()}\n\n{part.markdown()}"
+def _titled(part: Part, *, brief: bool = False) -> str:
+    return f"#### {part.name.capitalize()}\n\n{part.markdown(brief=brief)}"
 
 
 def _finite(value: Any) -> Any:

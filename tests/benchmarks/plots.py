@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from tests.benchmarks.report import Part
+from tests.benchmarks.servers import HELLO
 
 Samples = Mapping[str, Any]
 
@@ -40,27 +42,35 @@ def _model(samples: Samples) -> Figure:
                 line.set(color="black", linestyle=":")
             axes.fill_between(list(mine), low, high, alpha=0.15, color=line.get_color())
         axes.set(xscale="log", yscale="log", title=cell, xlabel="images in a batch")
-        axes.set_xticks(list(mine), labels=map(str, mine))
-        axes.set_ylabel("µs per image, one thread")
+        axes.set_xticks(list(mine), labels=[str(batch) for batch in mine])
+        axes.xaxis.set_minor_locator(NullLocator())
+        for formatted in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            formatted(StrMethodFormatter("{x:g}"))
+        axes.tick_params(axis="y", which="both", labelsize=8)
         axes.grid(visible=True, which="both", alpha=0.2)
-    axes.legend(fontsize=8)
+        axes.legend(fontsize=7)
+    figure.axes[0].set_ylabel("µs per image, one thread")
+    figure.tight_layout()
     return figure
 
 
 def _service(samples: Samples) -> Figure:
-    """Answers a second and 99th percentile at the most connections, a panel a request."""
-    loads = samples["loads"]
-    most = max(int(case.rpartition(", ")[2].split()[0]) for case in loads)
-    cases = [case for case in loads if case.endswith(f", {most} connections")]
+    """Answers a second and 99th percentile in the cases that are judged, a panel a case.
+
+    The floor is left out: beside it nobody else could be told apart.
+    """
+    loads, cases = samples["loads"], samples["judged"]
+    names = list(dict.fromkeys(name for case in cases for name in loads[case] if name != HELLO))
+    colours = {name: f"C{place}" for place, name in enumerate(names)}
     figure = Figure(figsize=(3.2 * len(cases), 6))
     panels = figure.subplots(2, len(cases), squeeze=False)
     for column, case in enumerate(cases):
+        found = {name: loads[case][name] for name in names if name in loads[case]}
         for axes, quantity in zip(panels[:, column], ("rate", "p99"), strict=True):
-            _bars(
-                axes, {name: [r[quantity] for r in rounds] for name, rounds in loads[case].items()}
-            )
-        panels[0, column].set_title(case.rpartition(", ")[0], fontsize=10)
-    panels[0, 0].set_ylabel(f"answers a second, {most} connections")
+            several = {name: [one[quantity] for one in rounds] for name, rounds in found.items()}
+            _bars(axes, several, colours)
+        panels[0, column].set_title("\n".join(case.rsplit(", ", 1)), fontsize=10)
+    panels[0, 0].set_ylabel("answers a second")
     panels[1, 0].set_ylabel("99th percentile, ms")
     figure.tight_layout()
     return figure
@@ -100,11 +110,13 @@ def _start(samples: Samples) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, samples: Mapping[str, list[float]]) -> None:
+def _bars(
+    axes: Axes, samples: Mapping[str, list[float]], colours: Mapping[str, str] | None = None
+) -> None:
     """A bar a name: the median, with a whisker from the 10th to the 90th percentile."""
     low, median, high = np.array([np.percentile(s, (10, 50, 90)) for s in samples.values()]).T
-    colours = [f"C{place}" for place in range(len(samples))]
-    axes.bar(list(samples), median, color=colours, yerr=(median - low, high - median), capsize=2)
+    shown = [(colours or {}).get(name, "C0") for name in samples]
+    axes.bar(list(samples), median, color=shown, yerr=(median - low, high - median), capsize=2)
     axes.tick_params(axis="x", rotation=60, labelsize=8)
     axes.grid(visible=True, axis="y", alpha=0.2)
 
