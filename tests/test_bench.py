@@ -74,6 +74,23 @@ def test_what_is_written_is_json_whatever_was_measured(tmp_path: Path) -> None:
     assert "| gru | batch 1 | 6 | - |" in (tmp_path / "report.md").read_text()
 
 
+def test_the_readme_gets_the_goals_and_docs_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("Before.\n\n<!-- speed -->\n\nold\n\n<!-- /speed -->\n\nAfter.\n")
+    monkeypatch.setattr("tests.readme.README", page)
+    monkeypatch.setattr(bench, "DOCS", tmp_path)
+    part = Part("gpu", "How.", _part().table, {})
+    bench.publish([part], "New goals.")
+    assert page.read_text() == (
+        "Before.\n\n<!-- speed -->\n\nNew goals.\n\n<!-- /speed -->\n\nAfter.\n"
+    )
+    full = (tmp_path / "speed.md").read_text()
+    assert full.endswith(f"## Gpu\n\nHow.\n\n{part.table.markdown()}\n")
+    assert "![" not in full  # there was nothing to draw
+
+
 def test_a_busy_machine_is_named() -> None:
     assert "busy" not in sentence({"others, %": 3.0})
     assert "busy" in sentence({"others, %": 40.0})
@@ -121,7 +138,7 @@ def test_tensors_are_judged_where_mlserver_still_answers() -> None:
     assert service.goals((service.V2_512, 64), found) == []
 
 
-def test_the_readme_shows_only_the_cases_that_are_judged() -> None:
+def test_the_plot_shows_only_the_cases_that_are_judged() -> None:
     loads = {
         (work, connections): {"ours": _load(9, 1)}
         for work in (PNG, service.V2_512)

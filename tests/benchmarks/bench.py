@@ -3,7 +3,7 @@
     python -m tests.benchmarks.bench                      # all parts
     python -m tests.benchmarks.bench model service        # these
     python -m tests.benchmarks.bench --quick              # seconds a part: to see that it works
-    python -m tests.benchmarks.bench --readme             # also put the tables into the README
+    python -m tests.benchmarks.bench --publish            # also into the README and docs/speed.md
 
 Every part is measured alone, one after the other; within a part the contenders take turns, and
 ratios are taken within a round. The tables are printed, and written with all samples as JSON and
@@ -26,7 +26,12 @@ from tests.benchmarks.report import Part, summary
 from tests.e2e.server import ROOT
 
 FOLDER = ROOT / "runs" / "bench"
+DOCS = ROOT / "docs"
 SECTION = "speed"
+TITLE = (
+    "# Speed in full\n\nWritten by `make bench ARGS=--publish`; goals and conditions are in the "
+    "[README](../README.md#speed)."
+)
 
 WHOLE: dict[str, Callable[[], Part]] = {
     "model": lambda: model.measure(model.Budget()),
@@ -51,7 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure speed, side by side with others.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(WHOLE)} (all)")
     parser.add_argument("--quick", action="store_true", help="so short that figures mean nothing")
-    parser.add_argument("--readme", action="store_true", help="put the tables into the README")
+    parser.add_argument(
+        "--publish", action="store_true", help="put the goals into the README, the rest into docs"
+    )
     parser.add_argument("--folder", type=Path, default=FOLDER, help="default: runs/bench")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - WHOLE.keys():
@@ -62,10 +69,23 @@ def main() -> None:
     text = f"{summary(parts)}\n\nMeasured on: {sentence(found)}"
     print(f"\n{text}")
     write(arguments.folder, parts, found, text)
-    if arguments.readme:
-        readme.replace_section(
-            SECTION, "\n\n".join([text, *(_titled(part, brief=True) for part in parts)])
-        )
+    if arguments.publish:
+        publish(parts, text)
+
+
+def publish(parts: list[Part], text: str) -> None:
+    """The goals in the README, every table and the plots in `docs`."""
+    readme.replace_section(SECTION, text)
+    shown = [f"![{part.name}](speed_{part.name}.png)" for part in parts if _draw(part, DOCS)]
+    tables = [TITLE, *shown, *map(_titled, parts)]
+    (DOCS / "speed.md").write_text("\n\n".join(tables) + "\n", encoding="utf-8")
+
+
+def _draw(part: Part, folder: Path) -> bool:
+    """Whether there is anything to draw."""
+    file = folder / f"speed_{part.name}.png"
+    plots.draw(part, file)
+    return file.exists()
 
 
 def write(folder: Path, parts: list[Part], found: dict[str, Any], text: str) -> None:
@@ -89,8 +109,8 @@ def _measured(name: str, measure: Callable[[], Part]) -> Part:
     return part
 
 
-def _titled(part: Part, *, brief: bool = False) -> str:
-    return f"#### {part.name.capitalize()}\n\n{part.markdown(brief=brief)}"
+def _titled(part: Part) -> str:
+    return f"## {part.name.capitalize()}\n\n{part.markdown()}"
 
 
 def _finite(value: Any) -> Any:

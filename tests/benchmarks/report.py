@@ -105,12 +105,10 @@ class Part:
     how: str  # what was measured on what, in sentences
     table: Table
     samples: dict[str, Any]  # for JSON: every round
-    brief: Table | None = None  # what stands in the README, where the whole table is too long
 
-    def markdown(self, *, brief: bool = False) -> str:
-        """The part in words and its table, the whole or the brief one."""
-        table = self.brief if brief and self.brief else self.table
-        return f"{self.how}\n\n{table.markdown()}"
+    def markdown(self) -> str:
+        """The part in words and its table."""
+        return f"{self.how}\n\n{self.table.markdown()}"
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as plain data."""

@@ -86,7 +86,6 @@ def measure(budget: Budget) -> Part:
         how,
         table(loads, missing),
         {"loads": samples, "judged": drawn, "missing": missing},
-        brief=table(judged(loads), missing),
     )
 
 
