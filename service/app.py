@@ -34,9 +34,11 @@ from service.logs import configure
 from service.metrics import metrics
 from service.middleware import App, BodyGuard
 from service.model import Done, Run
+from service.pieces import PiecewiseResponse
 from service.protocol import OpenInference
-from service.reader import Reader, Result
+from service.reader import Reader, Result, is_quick
 from service.registry import LoadError, Registry
+from service.scheduler import QUICK_BYTES, Scheduler
 from service.schemas import (
     ImageInput,
     ImagesInput,
@@ -47,7 +49,6 @@ from service.schemas import (
 )
 from service.sequences import check_media_type
 from service.settings import Settings, SettingsError
-from service.threads import Threads
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -94,7 +95,16 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
 
     def to_asgi(self, is_main: bool = True) -> App:
         """The whole application."""
-        return layers.around(super().to_asgi(is_main), settings, lambda: _reader().admission)
+        endpoints = {method.route: _endpoint(method.func) for method in self.apis.values()}
+        app = layers.lean(super().to_asgi(is_main), endpoints)
+        return layers.around(app, settings, lambda: _reader().admission)
+
+
+def _endpoint(method: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        return await method(_reader(), request)
+
+    return answer
 
 
 def _answer_errors(endpoint: Endpoint) -> Endpoint:
@@ -128,9 +138,14 @@ class RowReader:
 
     def __init__(self) -> None:
         _prepare_logs()
-        self._threads = Threads(settings.threads, settings.max_joint_batch, metrics())
+        self._scheduler = Scheduler(settings.threads, settings.max_joint_batch, metrics())
         self._reader = Reader(settings, metrics())
-        self.admission = Admission(self._threads, settings.max_pending, settings.max_delay_seconds)
+        self.admission = Admission(
+            self._scheduler,
+            settings.max_pending,
+            settings.max_delay_seconds,
+            turns=settings.threads,
+        )
         self._registry: Registry | None = None
         self._problem = ""
         try:
@@ -157,7 +172,7 @@ class RowReader:
         form = await read_form(request, "image", max_files=1)
         classifier = models.classifier(form.model)
         asked_model.say(request.scope, classifier.name)
-        [result] = await self._read_digits(classifier, form)
+        [result] = await self._read_digit(classifier, form)
         if isinstance(result, ApiError):
             raise result
         return _respond(result)
@@ -170,7 +185,8 @@ class RowReader:
         form = await read_form(request, "images", max_files=settings.max_batch)
         classifier = models.classifier(form.model)
         asked_model.say(request.scope, classifier.name)
-        results = await self._read_digits(classifier, form)
+        async with self.admission.turn():
+            results = await self._read_digits(classifier, form)
         return _respond([r.body() if isinstance(r, ApiError) else r for r in results])
 
     @bentoml.api(input_spec=SequencesInput, output_spec=PredictionsOutput)  # type: ignore[untyped-decorator]
@@ -186,7 +202,7 @@ class RowReader:
             asked_model.say(request.scope, run.model.name)
             return run
 
-        predictions = await self.infer(prepare)
+        predictions = await self.infer(prepare, quick=len(body) <= QUICK_BYTES)
         return _respond(predictions)
 
     def models(self) -> Registry:
@@ -200,28 +216,39 @@ class RowReader:
             raise NotReadyError(self._problem)
         return self._registry
 
+    async def _read_digit(self, classifier: Classifier, form: Form) -> list[Result]:
+        """The result of the only file."""
+        [file] = form.files
+        return await self.infer(
+            self._reader.finish, classifier, form.preview, [], file, quick=is_quick(file)
+        )
+
     async def _read_digits(self, classifier: Classifier, form: Form) -> list[Result]:
         """One result per file, in order; a bad file is an error in its own place."""
         # A step for each image: a request that is given up ends after the one it is at.
-        self.admission.check()
         *others, last = form.files
-        if others:
-            await self._threads.run(self._reader.check_pixels, form.files)
-        readings = [await self._threads.run(self._reader.read, data) for data in others]
-        return await self._threads.infer(
+        await self._scheduler.run(self._reader.check_pixels, form.files)
+        readings = [
+            await self._scheduler.run(self._reader.read, file, quick=is_quick(file))
+            for file in others
+        ]
+        return await self._scheduler.infer(
             self._reader.finish, classifier, form.preview, readings, last
         )
 
-    async def infer(self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args) -> T:
-        """The result of the run of a model that `prepare` gives, off the event loop.
+    async def infer(
+        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+    ) -> T:
+        """The result of the run of a model that `prepare` gives; see `Scheduler.infer`.
 
         Raises:
             TooManyRequestsError: it would have to wait for too long.
             Exception: whatever `prepare` raises.
 
         """
-        self.admission.check()
-        return await self._threads.infer(prepare, *args)
+        if not quick:
+            self.admission.check()
+        return await self._scheduler.infer(prepare, *args, quick=quick)
 
 
 def _prefer_latency() -> None:
@@ -244,4 +271,4 @@ def _prepare_logs() -> None:
 
 
 def _respond(results: Prediction | Sequence[Prediction | ErrorBody]) -> Response:
-    return Response(pydantic_core.to_json(results), media_type="application/json")
+    return PiecewiseResponse(pydantic_core.to_json(results), media_type="application/json")

@@ -19,7 +19,7 @@ _MOST_PIECES_OF_PIXELS = 500_000
 # Progressive JPEGs have about ten scans, each of which is a pass over all pixels.
 _MOST_SCANS = 50
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+PNG = b"\x89PNG\r\n\x1a\n"
 # What bears on the pixels of the first frame, and their orientation.
 _PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND"})
 
@@ -43,7 +43,7 @@ class BoundedFile(io.BytesIO):
             NotAnImageError: it is a JPEG of absurdly many scans.
 
         """
-        if data.startswith(_PNG):
+        if data.startswith(PNG):
             data = _without_metadata(data)
         elif data.startswith(_JPEG):
             _check_scans(data)
@@ -93,7 +93,7 @@ def tile_pixels(data: bytes) -> int:
 
 def _without_metadata(png: bytes) -> bytes:
     """`png` without the chunks that do not bear on its pixels."""
-    kept, start = [_PNG], len(_PNG)
+    kept, start = [PNG], len(PNG)
     while start < len(png):
         end = start + 12 + int.from_bytes(png[start : start + 4])  # length, name, data, checksum
         if png[start + 4 : start + 8] in _PNG_CHUNKS:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from service.bombs import BoundedFile, tile_pixels
+from service.bombs import PNG, BoundedFile, tile_pixels
 from service.errors import ApiError, EmptyFileError, ImageTooLargeError, NotAnImageError, quote
 
 # JPEG includes MPO, which many phones write as .jpg: several in a row, the first is the picture.
@@ -17,6 +17,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 ENOUGH = 800  # pixels on the long side: JPEG can be decoded at 1/2, 1/4 or 1/8, but not below
 
 _MAX_SIDE = 65_535  # pixels, as in JPEG; decoding costs something for each row, however short
+
+_TINY_BYTES, _TINY_PIXELS = 4096, 32 * 32
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -69,6 +71,18 @@ def count_pixels(data: bytes, max_pixels: int) -> int:
             return image.width * image.height
     except ApiError:
         return 0
+
+
+def is_tiny(data: bytes) -> bool:
+    """Whether `data` are a small PNG file of few pixels, by its first bytes.
+
+    The sizes in it are those that Pillow goes by: PNG's third edition, 11.2.1, has width and
+    height, four bytes each, behind the signature, a length, and a name.
+    """
+    if len(data) > _TINY_BYTES or not data.startswith(PNG):
+        return False
+    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    return width * height <= _TINY_PIXELS
 
 
 @contextmanager

@@ -4,15 +4,10 @@ Of all workers together: BentoML has prometheus_client keep its figures in files
 """
 
 import functools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar, TypeVarTuple
 
 from service.classifier import Prediction
-
-T = TypeVar("T")
-Args = TypeVarTuple("Args")
 
 # From a tenth of a millisecond, below which nothing matters, to what only overload explains.
 _SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -43,7 +38,7 @@ class Metrics:
         self._batch = Histogram(
             "rowreader_batch_size", "Pictures in one run of a model.", ["model"], buckets=_IMAGES
         )
-        self._queue = seconds("queue", "From a request's being read to the start of its work.")
+        self._queue = seconds("queue", "Work waiting to be begun: for a thread, or for a run.")
         self._preprocess = seconds("preprocess", "From the bytes of an image to 28 x 28.")
         self._inference = Histogram(
             "rowreader_inference_seconds", "One run of a model.", ["model"], buckets=_SECONDS
@@ -64,15 +59,9 @@ class Metrics:
         for model, provider in providers.items():
             self._provider.labels(model, provider).set(1)
 
-    def queued(self, work: Callable[[*Args], T]) -> Callable[[*Args], T]:
-        """`work`, timing how long it waited from now on."""
-        submitted = time.perf_counter()
-
-        def timed(*args: *Args) -> T:
-            self._queue.observe(time.perf_counter() - submitted)
-            return work(*args)
-
-        return timed
+    def queued(self, seconds: float) -> None:
+        """Count that work waited for `seconds`."""
+        self._queue.observe(seconds)
 
     @contextmanager
     def preprocessing(self) -> Iterator[None]:

@@ -127,7 +127,9 @@ class OneErrorBody:
             await self.app(scope, receive, outgoing.send)
         except ApiError as error:
             if outgoing.begun:
-                raise
+                # Returning without an end has the server cut the connection.
+                _log.warning("%s %s was cut off: %s", scope["method"], quote(scope["path"]), error)
+                return
             await _response(scope, error.body(), error.headers)(scope, receive, send)
         except Exception:
             if outgoing.begun:

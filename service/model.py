@@ -61,6 +61,11 @@ class Run(Generic[T]):
     inputs: Arrays
     finish: Callable[[Outputs], T]
 
+    @property
+    def count(self) -> int:
+        """How many samples it holds."""
+        return self.model.count(self.inputs)
+
     def then(self, work: Callable[[T], U]) -> "Run[U]":
         """The same run, whose result goes through `work`."""
         finish = self.finish

@@ -26,7 +26,9 @@ from service.inference import (
 )
 from service.model import Done, Model, Run
 from service.paths import AT_VERSION, INFER, MODEL, PROTOCOL, READY
+from service.pieces import PiecewiseResponse
 from service.registry import Registry
+from service.scheduler import QUICK_BYTES
 from service.tensors import DATATYPE
 
 T = TypeVar("T")
@@ -48,8 +50,10 @@ class Reader(Protocol):
     def models(self) -> Registry:
         """The loaded models, or `NotReadyError`."""
 
-    def infer(self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args) -> Awaitable[T]:
-        """The result of the run that `prepare` gives, off the event loop."""
+    def infer(
+        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+    ) -> Awaitable[T]:
+        """The result of the run that `prepare` gives; see `Scheduler.infer`."""
 
 
 class OpenInference:
@@ -110,8 +114,10 @@ class OpenInference:
         check_media_type(request.headers.get("content-type", ""))
         length = request.headers.get(HEADER_LENGTH)
         body = await request.body()
-        answer = await self._reader().infer(_infer, model, body, length, self._max_axis)
-        return Response(answer.body, headers=answer.headers)
+        answer = await self._reader().infer(
+            _infer, model, body, length, self._max_axis, quick=len(body) <= QUICK_BYTES
+        )
+        return PiecewiseResponse(answer.body, headers=answer.headers)
 
     def _model(self, request: Request) -> Model:
         name, version = request.path_params["model_name"], request.path_params.get("model_version")

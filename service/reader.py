@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Classifier, Prediction, PreviewedPrediction
-from service.decode import count_pixels
+from service.decode import count_pixels, is_tiny
 from service.errors import ApiError, BatchTooLargeError
 from service.forms import File
 from service.ink import Finding
@@ -94,6 +94,11 @@ class Reader:
     def _counted(self, predictions: list[Prediction]) -> list[Prediction]:
         self._metrics.predicted(predictions)
         return predictions
+
+
+def is_quick(file: File) -> bool:
+    """Whether an image is read in less than half a millisecond, as one of MNIST's is."""
+    return not isinstance(file, bytes) or is_tiny(file)
 
 
 def _previewed(predictions: list[Prediction], readings: list[Reading]) -> list[Prediction]:

@@ -34,7 +34,9 @@ class Reader:
             raise NotReadyError("the reason")
         return self.registry
 
-    async def infer(self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args) -> T:
+    async def infer(
+        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+    ) -> T:
         prepared = prepare(*args)
         return finished(prepared) if isinstance(prepared, Run) else prepared.result
 

@@ -1,4 +1,4 @@
-"""Other ways to batch requests inside a worker, each in the place of `service.threads.Threads`.
+"""Other ways to batch requests inside a worker, each in the place of `service.scheduler.Scheduler`.
 
 BATCHER=asyncio bentoml serve tests.benchmarks.batchers:RowReader    # or dispatcher, split
 
@@ -19,7 +19,7 @@ from service import app, registry
 from service.app import RowReader
 from service.metrics import Metrics
 from service.model import Done, Model, Outputs, Run
-from service.threads import Threads
+from service.scheduler import Scheduler
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -32,16 +32,17 @@ def together(runs: Runs) -> list[Any]:
     return [run.finish(values) for run, values in zip(runs, outputs, strict=True)]
 
 
-class Hop(Threads):
+class Hop(Scheduler):
     """Requests are prepared on the threads; the event loop hands what is prepared to `batch`."""
 
     def __init__(self, threads: int, max_joint: int, metrics: Metrics) -> None:
         super().__init__(threads, max_joint, metrics)
         self.limit = max_joint
 
-    async def infer(self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args) -> T:
-        # In a list, so that the threads do not take it for a run of theirs.
-        [prepared] = await self.run(lambda: [prepare(*args)])
+    async def infer(
+        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+    ) -> T:
+        prepared = await self.run(prepare, *args)
         if isinstance(prepared, Done):
             return prepared.result
         result: T = await self.batch(prepared)
@@ -126,14 +127,14 @@ class Predictor:
         return outputs["logits"]
 
 
-BATCHERS: dict[str, type[Threads]] = {
+BATCHERS: dict[str, type[Scheduler]] = {
     "asyncio": Asyncio,
     "dispatcher": Dispatcher,
     "split": Split,
 }
 _app, _service = cast(Any, app), cast(Any, RowReader)
-_app.Threads = BATCHERS[os.environ["BATCHER"]]
-if _app.Threads is Split:
+_app.Scheduler = BATCHERS[os.environ["BATCHER"]]
+if _app.Scheduler is Split:
     _service.inner.predictor = _service.dependencies["predictor"] = bentoml.depends(Predictor)
 
 __all__ = ["RowReader"]

@@ -27,7 +27,7 @@ from tests.published import picture
 PEERS = ["tests.benchmarks.batchers:RowReader"]
 WAYS: dict[str, tuple[str, dict[str, object], list[str]]] = {
     "each alone": ("", {"MAX_JOINT_BATCH": 1}, []),
-    "threads that take what waits (ours)": ("", {}, []),
+    "what came at once, on the event loop (ours)": ("", {}, []),
     "asyncio batcher": ("asyncio", {}, PEERS),
     "BentoML's dispatcher": ("dispatcher", {}, PEERS),
     "BentoML, two services": ("split", {}, PEERS),
