@@ -102,12 +102,13 @@ def train_all(jobs: Sequence[Job], done: Sequence[Job], options: argparse.Namesp
 
 
 def _follow(left: dict[Future[None], Job], told: _Told, bar: "tqdm[NoReturn]") -> None:
-    waiting = set(left)
+    waiting, total = set(left), float(bar.total or 0)
     while waiting:
         done, waiting = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
         try:
             while True:
-                bar.update(told.progress.get_nowait())
+                # Seconds add up to slightly more than their total, of which tqdm would warn.
+                bar.update(min(told.progress.get_nowait(), total - bar.n))
         except queue.Empty:
             pass
         for future in done:

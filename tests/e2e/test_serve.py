@@ -203,6 +203,6 @@ def test_metrics_show_what_was_asked_and_what_came_of_it(http: httpx.Client) -> 
     assert grown('rowreader_batch_size_sum{model="gru"}') == 2
     assert grown('rowreader_inference_seconds_count{model="gru"}') == 1
     assert grown("rowreader_preprocess_seconds_count") == 4
-    # Four works for a thread (the sizes, and all images but the tiny seven) and two runs of a model.
+    # Four works for a thread (sizes, and all images but the tiny seven) and two runs of a model.
     assert grown("rowreader_queue_seconds_count") == 4 + 2
     assert after['rowreader_provider_info{model="lstm",provider="CPUExecutionProvider"}'] == 1
