@@ -6,7 +6,8 @@ answers what it takes as fast as ever.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, MutableMapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from service.errors import ErrorResponse, TooManyRequestsError
@@ -26,35 +27,45 @@ class Queue(Protocol):
         """Seconds that work would wait which came now."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much of what may be under way in a worker at once."""
+
+    pending: int  # requests
+    bytes: int  # of their bodies, or of their answers once these are made
+    delay: float  # seconds that work may have to wait for a thread
+    turns: int  # requests of many images that are worked on
+
+
 class Admission:
     """Counts the requests under way; only the event loop may ask it."""
 
-    def __init__(self, queue: Queue, max_pending: int, max_delay: float, turns: int) -> None:
-        """Let `max_pending` requests be under way, and none in that waits `max_delay` seconds.
-
-        Of those that hold many images, `turns` are worked on at a time.
-        """
-        self._queue, self._max_pending, self._max_delay = queue, max_pending, max_delay
+    def __init__(self, queue: Queue, limits: Limits) -> None:
+        """Let requests in within `limits`."""
+        self._queue, self._limits = queue, limits
         self._pending = 0
-        self._turns = asyncio.Semaphore(turns)
+        self.held = 0  # bytes, of all places
+        self._turns = asyncio.Semaphore(limits.turns)
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self) -> Iterator["Place"]:
         """Hold a place among the requests under way.
 
         Raises:
             TooManyRequestsError: all places are taken.
 
         """
-        if self._pending >= self._max_pending:
+        if self._pending >= self._limits.pending:
             raise TooManyRequestsError(
                 f"{self._pending} requests are under way, no more are taken; try again in a second"
             )
+        place = Place(self, self._limits.bytes)
         self._pending += 1
         try:
-            yield
+            yield place
         finally:
             self._pending -= 1
+            self.held -= place.bytes
 
     def check(self) -> None:
         """Ask whether a thread will have time: at the door, and again once all is received.
@@ -63,10 +74,10 @@ class Admission:
             TooManyRequestsError: the queue is too long.
 
         """
-        if (delay := self._queue.delay) > self._max_delay:
+        if (delay := self._queue.delay) > self._limits.delay:
             raise TooManyRequestsError(
-                f"work that comes now would wait {delay:.1f} s, more than {self._max_delay:g} s is "
-                "not asked of anybody; try again in a second"
+                f"work that comes now would wait {delay:.1f} s, more than {self._limits.delay:g} s "
+                "is not asked of anybody; try again in a second"
             )
 
     @contextlib.asynccontextmanager
@@ -80,11 +91,11 @@ class Admission:
 
         """
         try:
-            async with asyncio.timeout(self._max_delay):
+            async with asyncio.timeout(self._limits.delay):
                 await self._turns.acquire()
         except TimeoutError:
             raise TooManyRequestsError(
-                f"other requests with many images took longer than {self._max_delay:g} s; try "
+                f"other requests with many images took longer than {self._limits.delay:g} s; try "
                 "again in a second, or send images one by one"
             ) from None
         try:
@@ -93,12 +104,36 @@ class Admission:
             self._turns.release()
 
 
+class Place:
+    """That of one request: how many bytes it holds, of its body or of its answer."""
+
+    def __init__(self, admission: Admission, most: int) -> None:
+        """Hold at most `most` together with all others; alone, any number."""
+        self._admission, self._most, self.bytes = admission, most, 0
+
+    def hold(self, count: int) -> None:
+        """Hold at least `count` bytes.
+
+        Raises:
+            TooManyRequestsError: they are too many beside those of others.
+
+        """
+        others = self._admission.held - self.bytes
+        if others and count > self.bytes and others + count > self._most:
+            raise TooManyRequestsError(
+                f"other requests under way and their answers hold {others} bytes, no {count} more "
+                "are taken; try again in a second"
+            )
+        self._admission.held += max(0, count - self.bytes)
+        self.bytes = max(self.bytes, count)
+
+
 class Door:
     """Lets requests in as `Admission` says, before anything else is done for them."""
 
-    def __init__(self, app: App, admission: Callable[[], Admission]) -> None:
-        """Guard what `app` is asked by POST; the rest costs little."""
-        self.app, self.admission = app, admission
+    def __init__(self, app: App, admission: Callable[[], Admission], most: int) -> None:
+        """Guard what `app` is asked by POST, with bodies of `most` bytes; the rest costs little."""
+        self.app, self.admission, self.most = app, admission, most
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Pass the request on, or answer 429."""
@@ -107,16 +142,29 @@ class Door:
             return
         admission = self.admission()
         try:
-            with admission.place():
+            with admission.place() as place:
+                length = _length(scope["headers"], self.most)
+                place.hold(min(length, self.most))  # more is refused as it comes
                 # What is small may need no thread; whether it does is seen once it is here.
-                if not _is_small(scope):
+                if length > QUICK_BYTES:
                     admission.check()
-                await self.app(scope, receive, send)
+                await self.app(scope, receive, _held(send, place))
         except TooManyRequestsError as error:
             await ErrorResponse(error)(scope, receive, send)
 
 
-def _is_small(scope: Scope) -> bool:
-    """Whether the body says of itself that it may be one that is read without a thread."""
-    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    return length.isdigit() and len(length) < _DIGITS and int(length) <= QUICK_BYTES
+def _held(send: Any, place: Place) -> Any:
+    """`send`, where the answer is held instead of the body as soon as it is the larger one."""
+
+    async def holding(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            place.hold(_length(message["headers"], 0))
+        await send(message)
+
+    return holding
+
+
+def _length(headers: Iterable[tuple[bytes, bytes]], unknown: int) -> int:
+    """How many bytes follow the `headers`, as they say; `unknown` where they do not."""
+    text = next((value for name, value in headers if name == b"content-length"), b"")
+    return int(text) if text.isdigit() and len(text) < _DIGITS else unknown

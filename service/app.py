@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service import asked_model, layers, openapi, registry
-from service.admission import Admission
+from service.admission import Admission, Limits
 from service.classifier import Classifier, Prediction
 from service.errors import (
     ApiError,
@@ -140,12 +140,13 @@ class RowReader:
         _prepare_logs()
         self._scheduler = Scheduler(settings.threads, settings.max_joint_batch, metrics())
         self._reader = Reader(settings, metrics())
-        self.admission = Admission(
-            self._scheduler,
-            settings.max_pending,
-            settings.max_delay_seconds,
+        limits = Limits(
+            pending=settings.max_pending,
+            bytes=settings.max_pending_bytes,
+            delay=settings.max_delay_seconds,
             turns=settings.threads,
         )
+        self.admission = Admission(self._scheduler, limits)
         self._registry: Registry | None = None
         self._problem = ""
         try:

@@ -93,6 +93,11 @@ class Settings(BaseSettings):
     max_pending: Count = Field(
         default=256, description="Requests of one worker under way at once; 429 beyond."
     )
+    max_pending_bytes: Count = Field(
+        default=256 * 1024 * 1024,
+        description="Bytes that these and their answers may hold together (256 MiB); 429 beyond, "
+        "but for one alone.",
+    )
     max_delay_seconds: float = Field(
         default=0.25,
         gt=0,

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from service.admission import Admission, Door
+from service.admission import Admission, Door, Limits
 from service.errors import TooManyRequestsError
 from service.scheduler import QUICK_BYTES
 
@@ -18,8 +18,19 @@ class Queue:
     delay = 0.0
 
 
+def admit(
+    queue: Queue | None = None,
+    *,
+    pending: int = 9,
+    held: int = 10**6,
+    delay: float = 1,
+    turns: int = 1,
+) -> Admission:
+    return Admission(queue or Queue(), Limits(pending, held, delay, turns))
+
+
 def test_places_are_counted_and_given_back_even_after_a_failure() -> None:
-    admission = Admission(Queue(), max_pending=1, max_delay=1, turns=1)
+    admission = admit(pending=1)
 
     def fail_inside() -> None:
         with admission.place():
@@ -34,7 +45,7 @@ def test_places_are_counted_and_given_back_even_after_a_failure() -> None:
 
 def test_a_long_queue_takes_nobody_until_it_is_shorter() -> None:
     queue = Queue()
-    admission = Admission(queue, max_pending=9, max_delay=0.25, turns=1)
+    admission = admit(queue, delay=0.25)
     queue.delay = 0.26
     with pytest.raises(TooManyRequestsError, match=r"would wait 0\.3 s, more than 0\.25 s"):
         admission.check()
@@ -44,7 +55,7 @@ def test_a_long_queue_takes_nobody_until_it_is_shorter() -> None:
 
 def test_many_images_wait_for_their_turn_but_not_for_long() -> None:
     async def ask() -> None:
-        admission = Admission(Queue(), max_pending=9, max_delay=0.01, turns=2)
+        admission = admit(delay=0.01, turns=2)
         async with admission.turn(), admission.turn():
             with pytest.raises(TooManyRequestsError, match=r"longer than 0\.01 s; try again"):
                 await admission.turn().__aenter__()
@@ -52,6 +63,50 @@ def test_many_images_wait_for_their_turn_but_not_for_long() -> None:
             pass  # both were given back
 
     asyncio.run(ask())
+
+
+def test_bytes_of_bodies_and_answers_are_counted_until_they_are_sent() -> None:
+    admission = admit(held=100)
+    with admission.place() as one, admission.place() as other:
+        one.hold(10)
+        one.hold(1000)  # it is alone
+        with pytest.raises(TooManyRequestsError, match="hold 1000 bytes, no 1 more"):
+            other.hold(1)
+    with admission.place() as one, admission.place() as other:
+        one.hold(60)
+        other.hold(40)
+        other.hold(30)  # an answer that is smaller than the body
+        with pytest.raises(TooManyRequestsError, match="hold 40 bytes, no 61 more"):
+            one.hold(61)
+    with admission.place() as one:
+        one.hold(100)
+
+
+def test_a_large_answer_beside_others_is_refused_before_it_begins() -> None:
+    async def ask() -> list[httpx.Response]:
+        admission = admit(held=100)
+        both, met = asyncio.Event(), []
+
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            met.append(scope)
+            if len(met) == 2:
+                both.set()
+            await both.wait()
+            await PlainTextResponse("x" * 80)(scope, receive, slow(send))
+
+        def slow(send: Any) -> Any:
+            async def late(message: Any) -> None:
+                await send(message)
+                await asyncio.sleep(0)
+
+            return late
+
+        door: Any = Door(answer, lambda: admission, most=1)
+        transport = httpx.ASGITransport(app=door)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await asyncio.gather(*[client.post("/") for _ in range(2)])
+
+    assert sorted(response.status_code for response in asyncio.run(ask())) == [200, 429]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +125,8 @@ def test_the_door_turns_work_away_and_lets_questions_pass(
 ) -> None:
     queue = Queue()
     queue.delay = delay
-    admission = Admission(queue, max_pending=places, max_delay=1, turns=1)
-    door: Any = Door(PlainTextResponse("fine"), lambda: admission)
+    admission = admit(queue, pending=places)
+    door: Any = Door(PlainTextResponse("fine"), lambda: admission, most=1)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app=door)

@@ -1,7 +1,9 @@
 """A client that does not read its answer holds up only itself, and not for ever."""
 
+import contextlib
 import json
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,27 +22,31 @@ LARGE = {
 SMALL = {"inputs": [{"name": "code", "shape": [1, 3], "datatype": "FP32", "data": [0.5] * 3}]}
 
 
-def ask_and_do_not_read(url: str) -> socket.socket:
-    """A connection on which megabytes of an answer begin to come."""
+@contextlib.contextmanager
+def ask_and_do_not_read(url: str) -> Iterator[None]:
+    """Hold a connection on which megabytes of an answer begin to come."""
     body = json.dumps(LARGE).encode()
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.settimeout(DEADLINE)
-    connection.connect((urlsplit(url).hostname, urlsplit(url).port))
     head = f"POST {PATH} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(body)}\r\n\r\n"
-    connection.sendall(head.encode() + body)
-    assert connection.recv(100).startswith(b"HTTP/1.1 200")
-    return connection
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(DEADLINE)
+        connection.connect((urlsplit(url).hostname, urlsplit(url).port))
+        connection.sendall(head.encode() + body)
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        yield
 
 
 def status(server: Server) -> int:
     return httpx.post(server.url + PATH, json=SMALL, timeout=DEADLINE).status_code
 
 
-def test_an_answer_that_is_not_read_keeps_its_place_until_its_time_is_up(tmp_path: Path) -> None:
-    with serve(tmp_path, {"MAX_PENDING": 1, "TIMEOUT_SECONDS": 3}) as server:
+@pytest.mark.parametrize("limit", [{"MAX_PENDING": 1}, {"MAX_PENDING_BYTES": 1_000_000}])
+def test_an_answer_that_is_not_read_keeps_its_place_until_its_time_is_up(
+    tmp_path: Path, limit: dict[str, object]
+) -> None:
+    with serve(tmp_path, {**limit, "TIMEOUT_SECONDS": 3}) as server:
         with ask_and_do_not_read(server.url):
-            assert status(server) == 429  # the place is taken
+            assert status(server) == 429
             server.poll(lambda: status(server) == 200)
         assert "was cut off: the request was not done within 3 s" in server.log
         assert "Traceback" not in server.log
