@@ -4,27 +4,31 @@ import io
 import itertools
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.e2e.server import ROOT, serve
-from tests.e2e.traffic import Answer, Ask, ask_at_a_rate, keep_asking, upload
+from tests.e2e.server import DEADLINE, ROOT, serve
+from tests.e2e.traffic import Answer, ask_at_a_rate, keep_asking, upload
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
-def large_seven() -> Ask:
-    """A picture that costs the server much and the load, which this process makes, little."""
+def seven(side: int) -> bytes:
+    """The picture of a seven, `side` pixels high and wide, as a PNG."""
     file = io.BytesIO()
-    with Image.open(ROOT / "docs" / "seven.png") as seven:
-        seven.convert("L").resize((2400, 2400)).save(file, "PNG", compress_level=1)
-    return upload(file.getvalue(), 7)
+    with Image.open(ROOT / "docs" / "seven.png") as drawn:
+        drawn.convert("L").resize((side, side)).save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
-SEVEN = large_seven()
+# A picture that costs the server much and the load, which this process makes, little.
+LARGE = seven(2400)
+SEVEN = upload(LARGE, 7)
 
 
 def for_seconds(seconds: float) -> Callable[[], bool]:
@@ -72,3 +76,30 @@ def test_four_times_what_it_can_do_for_a_minute(tmp_path: Path) -> None:
         f"p50 {percentile(50, taken):.3f} s, p99 {percentile(99, taken):.3f} s; "
         f"alone before {percentile(50, before):.4f} s, after {percentile(50, after):.4f} s"
     )
+
+
+def test_small_pictures_are_answered_beside_any_number_of_large_batches(tmp_path: Path) -> None:
+    images = [("images", ("seven.png", LARGE, "image/png"))] * 4
+    small = upload(seven(28), 7)
+
+    def batch(_: int) -> int:
+        url = f"{server.url}/predict_batch"
+        return httpx.post(url, files=images, timeout=DEADLINE).status_code
+
+    with (
+        serve(tmp_path, {"DEVICE": "cpu", "THREADS": 1}, as_shipped=True) as server,
+        ThreadPoolExecutor(12) as crowd,
+    ):
+        batches = [crowd.submit(batch, i) for i in range(24)]
+        asked = keep_asking(
+            server.url,
+            itertools.repeat(small),
+            connections=2,
+            until=lambda: all(batch.done() for batch in batches),
+        )
+        found = {batch.result() for batch in batches}
+    assert asked
+    assert {answer.status for answer in asked} == {200}
+    assert all(answer.right for answer in asked)
+    assert found <= {200, 429}
+    assert 200 in found
