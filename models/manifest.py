@@ -9,18 +9,21 @@ bringing in the other's dependencies.
 import dataclasses
 import hashlib
 import json
-import re
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from models.consistency import problems
 from models.strict import StrictError, build, show
 
 SCHEMA_VERSION = 1
 FILENAME = "manifest.json"
 BATCH = "batch"  # the free axis along which samples are independent of each other
-NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+_REMEDY = "restore the folder from version control, or publish it with `python -m training.export`"
+_CORRECT = "correct it, or publish the model again with `python -m training.export`"
 
 Task = Literal["classify", "reconstruct", "regress"]
 Role = Literal["onnx", "torchscript"]
@@ -38,6 +41,10 @@ class Tensor:
     `dims` mixes fixed sizes (int) with free axes by name (str): ("batch", 28, 28). Along the axis
     `batch` samples are independent, so that a service may join several calls to one. `range` bounds
     the values that the graph was made for, both ends included; None means unbounded.
+
+    Raises:
+        ValueError: `range` is not two finite numbers, the lesser one first.
+
     """
 
     name: str
@@ -45,6 +52,16 @@ class Tensor:
     dims: tuple[int | str, ...]
     range: tuple[float, float] | None = None
     meaning: str = ""
+
+    def __post_init__(self) -> None:
+        if self.range is None:
+            return
+        low, high = self.range
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ValueError(
+                f"range is [{low}, {high}], expected two finite numbers, the lesser one first, or "
+                f"null where the tensor is unbounded; {_CORRECT}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +135,10 @@ class Calibration:
     `rejected` falls below the threshold. `calibration_error` is their expected calibration error
     in equal `bins` of confidence, `uncalibrated_error` the same at temperature 1 (Guo, Pleiss, Sun
     and Weinberger 2017, arXiv:1706.04599).
+
+    Raises:
+        ValueError: `temperature` is not positive and finite, or `threshold` is no probability.
+
     """
 
     temperature: float
@@ -127,6 +148,16 @@ class Calibration:
     uncalibrated_error: float
     bins: int
     n: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(
+                f"temperature is {self.temperature}, expected a positive, finite number; {_CORRECT}"
+            )
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(
+                f"threshold is {self.threshold}, expected a probability in [0, 1]; {_CORRECT}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +231,10 @@ def read(folder: Path) -> Manifest:
             f"{path} is missing: {folder} is not a published model; publish it again with "
             "`python -m training.export`"
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ManifestError(f"{path} cannot be read as JSON: {error}") from error
+    except OSError as error:
+        raise ManifestError(f"{path} {unreadable(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{path} cannot be read as JSON: {_flaw(error)}; {_REMEDY}") from error
     if not isinstance(document, dict):
         raise ManifestError(f"{path}: expected a JSON object, found {show(document)}")
     version = document.get("schema_version")
@@ -214,8 +247,22 @@ def read(folder: Path) -> Manifest:
         manifest: Manifest = build(Manifest, document, str(path))
     except StrictError as error:
         raise ManifestError(str(error)) from None
-    _validate(manifest, folder, path)
+    for problem in problems(manifest, folder):
+        raise ManifestError(f"{path}: {problem}; {_CORRECT}")
     return manifest
+
+
+def _flaw(error: Exception) -> str:
+    """What keeps bytes from being JSON, in our words."""
+    match error:
+        case json.JSONDecodeError():
+            return f"it is broken at line {error.lineno}, column {error.colno}"
+        case UnicodeDecodeError():
+            return f"byte {error.start} is not UTF-8"
+        case RecursionError():
+            return "it is nested too deeply"
+        case _:  # the one other error that Python's parser has
+            return "a number has too many digits"
 
 
 def verify(folder: Path, manifest: Manifest) -> None:
@@ -227,18 +274,33 @@ def verify(folder: Path, manifest: Manifest) -> None:
     """
     for entry in manifest.files:
         path = folder / entry.path
-        if not path.is_file():
-            raise ManifestError(f"{path} is missing, though {FILENAME} names it; {_REMEDY}")
-        size = path.stat().st_size
-        if size != entry.size:
-            raise ManifestError(f"{path} has {size} bytes, {FILENAME} says {entry.size}; {_REMEDY}")
-        if (digest := sha256(path)) != entry.sha256:
-            raise ManifestError(
-                f"{path} has SHA-256 {digest}, {FILENAME} says {entry.sha256}; {_REMEDY}"
-            )
+        try:
+            _compare(path, entry)
+        except OSError as error:
+            raise ManifestError(f"{path} {unreadable(error)}") from error
 
 
-_REMEDY = "restore the folder from version control, or publish it with `python -m training.export`"
+def _compare(path: Path, entry: File) -> None:
+    if not path.is_file():
+        raise ManifestError(f"{path} is missing, though {FILENAME} names it; {_REMEDY}")
+    size = path.stat().st_size
+    if size != entry.size:
+        raise ManifestError(f"{path} has {size} bytes, {FILENAME} says {entry.size}; {_REMEDY}")
+    if (digest := sha256(path)) != entry.sha256:
+        raise ManifestError(
+            f"{path} has SHA-256 {digest}, {FILENAME} says {entry.sha256}; {_REMEDY}"
+        )
+
+
+def unreadable(error: OSError) -> str:
+    """Why a file or folder cannot be read, and the remedy, in words that name no error code."""
+    match error:
+        case PermissionError():
+            return "may not be read by this user; give the user that serves leave to read it"
+        case IsADirectoryError():
+            return f"is a folder, expected a file; {_REMEDY}"
+        case _:
+            return f"cannot be read: the disk, or its name, fails; {_REMEDY}"
 
 
 def discover(root: Path) -> list[Path]:
@@ -248,46 +310,13 @@ def discover(root: Path) -> list[Path]:
     refuse by name.
 
     Raises:
-        ManifestError: `root` is not a folder.
+        ManifestError: `root` is not a folder, or cannot be read.
 
     """
-    if not root.is_dir():
-        raise ManifestError(f"{root} is not a folder of published models")
-    found = {path.parent for name in (FILENAME, "model.*") for path in root.glob(f"*/{name}")}
+    try:
+        if not root.is_dir():
+            raise ManifestError(f"{root} is not a folder of published models; name one that is")
+        found = {path.parent for name in (FILENAME, "model.*") for path in root.glob(f"*/{name}")}
+    except OSError as error:
+        raise ManifestError(f"{root} {unreadable(error)}") from error
     return sorted(folder for folder in found if not folder.name.startswith("."))
-
-
-def _validate(manifest: Manifest, folder: Path, path: Path) -> None:
-    """What types alone cannot say."""
-    if not NAME_PATTERN.fullmatch(manifest.name):
-        raise ManifestError(
-            f"{path}: name is {manifest.name!r}, expected lower-case letters, digits, '-' and '_'"
-        )
-    if not folder.name.startswith(".") and manifest.name != folder.name:
-        raise ManifestError(
-            f"{path}: name is {manifest.name!r}, but the folder is called {folder.name!r}"
-        )
-    if not (manifest.inputs and manifest.outputs and manifest.files):
-        raise ManifestError(f"{path}: inputs, outputs and files must not be empty")
-    for kind, names in (
-        ("inputs", [tensor.name for tensor in manifest.inputs]),
-        ("outputs", [tensor.name for tensor in manifest.outputs]),
-        ("files", [str(entry.role) for entry in manifest.files]),
-    ):
-        if len(set(names)) != len(names):
-            raise ManifestError(f"{path}: {kind} names something twice: {', '.join(names)}")
-    for entry in manifest.files:
-        if Path(entry.path).name != entry.path or entry.path.startswith("."):
-            raise ManifestError(
-                f"{path}: files.path is {entry.path!r}, expected a plain file name in this folder"
-            )
-    if manifest.calibration and not manifest.calibration.temperature > 0:
-        raise ManifestError(
-            f"{path}: calibration.temperature is {manifest.calibration.temperature}, expected a "
-            "positive number"
-        )
-    for state in manifest.states:
-        if state.input not in {tensor.name for tensor in manifest.inputs}:
-            raise ManifestError(f"{path}: states names {state.input!r}, which is no input")
-        if state.output not in {tensor.name for tensor in manifest.outputs}:
-            raise ManifestError(f"{path}: states names {state.output!r}, which is no output")

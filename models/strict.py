@@ -1,4 +1,7 @@
-"""JSON as dataclasses, strictly: nothing is coerced, nothing missing, nothing unknown."""
+"""JSON as dataclasses, strictly: nothing is coerced, nothing missing, nothing unknown.
+
+A dataclass that is made of impossible values says so by a `ValueError`.
+"""
 
 import dataclasses
 import json
@@ -53,7 +56,11 @@ def _dataclass(kind: type, value: Any, where: str) -> Any:
         raise StrictError(f"{where}: missing {', '.join(missing)}")
     if unknown := sorted(value.keys() - hints.keys()):
         raise StrictError(f"{where}: unknown {', '.join(unknown)}")
-    return kind(**{key: build(hints[key], item, f"{where}: {key}") for key, item in value.items()})
+    fields = {key: build(hints[key], item, f"{where}: {key}") for key, item in value.items()}
+    try:
+        return kind(**fields)
+    except ValueError as error:
+        raise StrictError(f"{where}: {error}") from None
 
 
 def _fits(kind: Any, value: Any) -> bool:

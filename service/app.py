@@ -153,7 +153,7 @@ class RowReader:
             self._registry = registry.load(settings)
         except LoadError as error:
             self._problem = f"the models are not loaded: {error}"
-            _log.error("Not ready: %s", error.__cause__ or error)
+            _log.error("Not ready: %s", error.detail)
         else:
             metrics().providers(self._registry.providers)
             _prefer_latency()

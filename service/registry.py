@@ -18,6 +18,13 @@ _WARM_UP_BATCHES = (1, 1, 1, 32, 32, 32)
 class LoadError(RuntimeError):
     """The models cannot be served; the message says why and names no path outside their folder."""
 
+    @property
+    def detail(self) -> str:
+        """For the log: the same with whole paths, and what the operating system says."""
+        cause = self.__cause__ or self
+        system = cause.__cause__
+        return f"{cause} ({system})" if isinstance(system, OSError) else str(cause)
+
 
 class Registry:
     """The loaded models by name, and the classifiers among them."""
@@ -84,7 +91,7 @@ def load(settings: Settings) -> Registry:
     except BackendError as error:
         raise LoadError(error.summary) from error
     except OSError as error:
-        raise LoadError(f"a file of the models folder cannot be read: {error.strerror}") from error
+        raise LoadError(f"a file of the models folder {contract.unreadable(error)}") from error
     registry = Registry(loaded, settings.default_model)
     try:
         registry.classifier(None)

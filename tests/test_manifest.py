@@ -59,7 +59,21 @@ def edit(folder: Path, **changes: Any) -> None:
 
 def test_nesting_without_an_end_is_refused(folder: Path) -> None:
     (folder / manifest.FILENAME).write_bytes(b"[" * 100_000)
-    with pytest.raises(ManifestError, match="cannot be read as JSON"):
+    with pytest.raises(ManifestError, match="cannot be read as JSON: it is nested too deeply"):
+        manifest.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "flaw"),
+    [
+        (b'{\n "name": }', "it is broken at line 2, column 10"),
+        (b'{"name": "\xff"}', "byte 10 is not UTF-8"),
+        (b"9" * 5000, "a number has too many digits"),
+    ],
+)
+def test_broken_json_is_told_where_in_our_words(folder: Path, content: bytes, flaw: str) -> None:
+    (folder / manifest.FILENAME).write_bytes(content)
+    with pytest.raises(ManifestError, match=f"cannot be read as JSON: {flaw}; restore"):
         manifest.read(folder)
 
 
@@ -93,6 +107,47 @@ def test_a_manifest_that_breaks_the_schema_is_refused_by_key(
 ) -> None:
     edit(folder, **changes)
     with pytest.raises(ManifestError, match=message):
+        manifest.read(folder)
+
+
+@pytest.mark.parametrize("bounds", [[1, 0], [0, 0], [float("nan"), 1], [0, float("inf")]])
+def test_a_range_that_is_none_is_refused(folder: Path, bounds: list[float]) -> None:
+    [rows] = json.loads((folder / manifest.FILENAME).read_text())["inputs"]
+    edit(folder, inputs=[{**rows, "range": bounds}])
+    with pytest.raises(ManifestError, match=r"inputs\[0\]: range is .*lesser one first.*export"):
+        manifest.read(folder)
+
+
+CALIBRATION = {
+    "temperature": 1.5,
+    "threshold": 0.5,
+    "rejected": 0.01,
+    "calibration_error": 0.01,
+    "uncalibrated_error": 0.02,
+    "bins": 15,
+    "n": 5000,
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("threshold", 1.01, r"a probability in \[0, 1\]"),
+        ("threshold", -0.01, r"a probability in \[0, 1\]"),
+        ("threshold", float("nan"), r"a probability in \[0, 1\]"),
+        ("temperature", 0.0, "a positive, finite number"),
+        ("temperature", -1.0, "a positive, finite number"),
+        ("temperature", float("inf"), "a positive, finite number"),
+        ("temperature", float("nan"), "a positive, finite number"),
+    ],
+)
+def test_a_calibration_that_judges_nothing_rightly_is_refused(
+    folder: Path, field: str, value: float, expected: str
+) -> None:
+    edit(folder, calibration=CALIBRATION)
+    assert manifest.read(folder).calibration is not None
+    edit(folder, calibration={**CALIBRATION, field: value})
+    with pytest.raises(ManifestError, match=rf"calibration: {field} is .*{expected}; correct it"):
         manifest.read(folder)
 
 

@@ -87,7 +87,26 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_a_broken_manifest_is_refused_by_name(tmp_path: Path) -> None:
     (publish(tmp_path, "lstm") / FILENAME).write_text("{")
-    assert f"lstm/{FILENAME} cannot be read as JSON" in refusal(tmp_path)
+    reason = refusal(tmp_path)
+    assert f"lstm/{FILENAME} cannot be read as JSON: it is broken at line 1, column 2; " in reason
+    assert "publish it with" in reason
+
+
+def test_what_the_system_says_of_a_file_goes_to_the_log_and_not_to_strangers(
+    tmp_path: Path,
+) -> None:
+    path = publish(tmp_path, "lstm") / FILENAME
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(LoadError, match=f"^lstm/{FILENAME} is a folder, expected a file; ") as none:
+        load(settings(tmp_path))
+    assert "Errno" not in str(none.value)
+    assert str(path) in none.value.detail
+    assert "Errno" in none.value.detail
+
+
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / ("x" * 5000)).startswith("the models folder ")
 
 
 def test_a_file_that_cannot_be_loaded_is_refused_without_the_library_s_words(
