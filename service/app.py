@@ -48,7 +48,7 @@ from service.schemas import (
     SequencesInput,
 )
 from service.sequences import check_media_type
-from service.settings import Settings, SettingsError
+from service.settings import Settings, SettingsError, warn_of_unknown
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -63,6 +63,9 @@ def _read_settings() -> Settings:
         return Settings.from_environment()
     except SettingsError as error:
         raise BentoMLConfigException(str(error)) from None
+    configure(found.log_format)  # in the supervisor, which makes no `RowReader`, only here
+    warn_of_unknown()
+    return found
 
 
 settings = _read_settings()

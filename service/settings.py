@@ -1,12 +1,14 @@
 """Settings of the service, from environment variables: `ROWREADER_` and the name of a field."""
 
+import difflib
 import logging
 import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 import models
@@ -20,7 +22,10 @@ _KUBERNETES = (f"{PREFIX}PORT", f"{PREFIX}SERVICE_")
 
 _log = logging.getLogger("rowreader")
 
-Count = Annotated[int, Field(ge=1)]
+# Upper bounds are far above what serves, and below what can only be a mistake.
+Count = Annotated[int, Field(ge=1, le=65_536)]
+Processes = Annotated[int, Field(ge=1, le=256)]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
 def _split(text: Any) -> Any:
@@ -50,15 +55,15 @@ class Settings(BaseSettings):
         default=Path(models.__file__).parent, description="Folder of the published models."
     )
     default_model: str = Field(
-        default="lstm", min_length=1, description="The model of a request that names none."
+        default="lstm", description="The model of a request that names none."
     )
     backend: Kind = Field(default="onnxruntime", description="The library that runs the models.")
     device: Device = Field(
         default="auto",
         description="auto: CUDA when it truly works, else the CPU; cuda: not ready without CUDA.",
     )
-    workers: Count = Field(default=1, description="Worker processes, each with every model.")
-    threads: Count = Field(
+    workers: Processes = Field(default=1, description="Worker processes, each with every model.")
+    threads: Processes = Field(
         default=2, description="Requests of one worker that decode and compute at the same time."
     )
     intra_op_threads: int = Field(
@@ -67,8 +72,11 @@ class Settings(BaseSettings):
         le=256,
         description="CPU threads for one run of a model; 0: the library decides.",
     )
-    max_body_bytes: Count = Field(
-        default=10 * 1024 * 1024, description="Bytes of a request body (10 MiB)."
+    max_body_bytes: int = Field(
+        default=10 * 1024 * 1024,
+        ge=1,
+        le=1024**3,
+        description="Bytes of a request body (10 MiB).",
     )
     # Above this, Pillow's own guard against decompression bombs begins to warn.
     max_pixels: int = Field(
@@ -77,8 +85,10 @@ class Settings(BaseSettings):
         le=89_000_000,
         description="Pixels of an image, checked from its header before it is decoded.",
     )
-    max_batch_pixels: Count = Field(
+    max_batch_pixels: int = Field(
         default=200_000_000,
+        ge=1,
+        le=100_000_000_000,
         description="Pixels of all images of one request, likewise; those refused do not count.",
     )
     max_batch: Count = Field(default=256, description="Images, or sequences, of one request.")
@@ -93,21 +103,19 @@ class Settings(BaseSettings):
     max_pending: Count = Field(
         default=256, description="Requests of one worker under way at once; 429 beyond."
     )
-    max_pending_bytes: Count = Field(
+    max_pending_bytes: int = Field(
         default=256 * 1024 * 1024,
+        ge=1,
+        le=1024**4,
         description="Bytes that these and their answers may hold together (256 MiB); 429 beyond, "
         "but for one alone.",
     )
-    max_delay_seconds: float = Field(
+    max_delay_seconds: Seconds = Field(
         default=0.25,
-        gt=0,
         description="Seconds that work may have to wait for a thread, as estimated; 429 beyond.",
     )
-    timeout_seconds: float = Field(
-        default=60.0,
-        gt=0,
-        le=3600,
-        description="Seconds after which a request is answered with 504.",
+    timeout_seconds: Seconds = Field(
+        default=60.0, description="Seconds after which a request is answered with 504."
     )
 
     api_keys: Keys = Field(
@@ -123,6 +131,14 @@ class Settings(BaseSettings):
     log_format: Format = Field(default="text", description="text, or json: one object a line.")
     access_log: bool = Field(default=False, description="Whether to log a line for every answer.")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_nothing(cls, value: Any) -> Any:
+        """A value that is none is a mistake: keys of `""` would leave the service open to all."""
+        if isinstance(value, str) and not value.strip(" \t\r\n,"):
+            raise PydanticCustomError("empty", "It is set, but empty")
+        return value
+
     @classmethod
     def from_environment(cls, **values: Any) -> Self:
         """The settings of this process; `values` take precedence over the environment.
@@ -131,7 +147,6 @@ class Settings(BaseSettings):
             SettingsError: naming every variable that holds something else than allowed.
 
         """
-        _warn_of_unknown(cls)
         try:
             return cls(**values)
         except ValidationError as error:
@@ -139,15 +154,21 @@ class Settings(BaseSettings):
             raise SettingsError("; ".join(problems)) from None
 
 
-def _warn_of_unknown(settings: type[Settings]) -> None:
-    """A mistyped variable would otherwise be a setting that silently does nothing."""
-    known = {PREFIX + name.upper() for name in settings.model_fields}
-    for name in sorted(os.environ.keys() - known):
+def warn_of_unknown() -> None:
+    """Log mistyped variables, which would otherwise be settings that silently do nothing."""
+    known = sorted(PREFIX + name.upper() for name in Settings.model_fields)
+    for name in sorted(os.environ.keys() - set(known)):
         if name.startswith(PREFIX) and not name.startswith(_KUBERNETES):
-            _log.warning("There is no setting %s; known are: %s", name, ", ".join(sorted(known)))
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]}? Known" if near else "known"
+            _log.warning("There is no setting %s; %s are: %s", name, meant, ", ".join(known))
 
 
 def _explain(settings: type[Settings], problem: Any) -> str:
     name = str(problem["loc"][0])
-    meaning = settings.model_fields[name].description
-    return f"{PREFIX}{name.upper()} is {problem['input']!r}: {problem['msg']} ({meaning})"
+    field = settings.model_fields[name]
+    default = "none" if field.default in ((), frozenset()) else field.default
+    return (
+        f"{PREFIX}{name.upper()} is {problem['input']!r}: {problem['msg']} ({field.description}) "
+        f"Give another value, or unset it, which means {default}"
+    )

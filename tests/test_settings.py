@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 import models
-from service.settings import PREFIX, Settings, SettingsError
+from service.settings import PREFIX, Settings, SettingsError, warn_of_unknown
 
 
 def test_defaults_serve_the_shipped_models() -> None:
@@ -35,8 +35,16 @@ def test_environment_variables_change_them(monkeypatch: pytest.MonkeyPatch) -> N
         ("ROWREADER_MAX_PIXELS", "10000000000", "less than or equal to 89000000"),
         ("ROWREADER_MAX_BODY_BYTES", "10MB", "a valid integer"),
         ("ROWREADER_TIMEOUT_SECONDS", "0", "greater than 0"),
-        ("ROWREADER_TIMEOUT_SECONDS", "inf", "less than or equal to 3600"),
-        ("ROWREADER_DEFAULT_MODEL", "", "at least 1 character"),
+        ("ROWREADER_TIMEOUT_SECONDS", "3601", "less than or equal to 3600"),
+        ("ROWREADER_TIMEOUT_SECONDS", "inf", "a finite number"),
+        ("ROWREADER_MAX_DELAY_SECONDS", "nan", "a finite number"),
+        ("ROWREADER_MAX_DELAY_SECONDS", "inf", "a finite number"),
+        ("ROWREADER_MAX_DELAY_SECONDS", "1e9", "less than or equal to 3600"),
+        ("ROWREADER_WORKERS", "100000", "less than or equal to 256"),
+        ("ROWREADER_THREADS", "100000", "less than or equal to 256"),
+        ("ROWREADER_MAX_BODY_BYTES", "10000000000", "less than or equal to 1073741824"),
+        ("ROWREADER_MAX_BATCH_PIXELS", "1" + "0" * 12, "less than or equal to 100000000000"),
+        ("ROWREADER_MAX_PENDING", "1000000", "less than or equal to 65536"),
     ],
 )
 def test_a_bad_value_names_variable_value_and_what_is_allowed(
@@ -47,6 +55,27 @@ def test_a_bad_value_names_variable_value_and_what_is_allowed(
         Settings.from_environment()
     assert f"{variable} is '{value}'" in str(caught.value)
     assert allowed in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["", " ", " , \n"])
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_a_setting_that_is_set_but_empty_is_not_taken_for_one_that_is_unset(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    variable = PREFIX + name.upper()
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=rf"^{variable} is .*set, but empty .* or unset it"):
+        Settings.from_environment()
+
+
+def test_a_bad_value_is_told_what_it_would_be_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROWREADER_MAX_BATCH", "0")
+    monkeypatch.setenv("ROWREADER_API_KEYS", "")
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment()
+    message = str(caught.value)
+    assert "Give another value, or unset it, which means 256; ROWREADER_API_KEYS is ''" in message
+    assert message.endswith("open to all.) Give another value, or unset it, which means none")
 
 
 def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +111,7 @@ def test_a_mistyped_setting_is_named_beside_those_there_are(
 ) -> None:
     monkeypatch.setenv("ROWREADER_DEVICES", "cuda")
     monkeypatch.setenv("ROWREADER_PORT", "tcp://10.0.0.1:3000")
-    Settings.from_environment()
+    warn_of_unknown()
     [warning] = caplog.messages
-    assert "no setting ROWREADER_DEVICES; known are:" in warning
-    assert "ROWREADER_DEVICE," in warning
+    assert "no setting ROWREADER_DEVICES; did you mean ROWREADER_DEVICE? Known are:" in warning
+    assert "ROWREADER_DEFAULT_MODEL, ROWREADER_DEVICE," in warning
