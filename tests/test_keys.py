@@ -11,12 +11,19 @@ from starlette.routing import Route
 from service.keys import ApiKeys, digest
 from service.settings import Settings
 
-PATHS = ("/predict", "/metrics", "/docs.json", "/livez", "/readyz", "/healthz")
+PROBES = ("/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready")
+GUARDED = ("/predict", "/metrics", "/docs.json", "/", "/v2", "/v2/models/lstm", "/v2/health")
+PATHS = (*PROBES, *GUARDED)
 FINE = Starlette(routes=[Route(path, PlainTextResponse("fine")) for path in PATHS])
 
 
-def ask(path: str, authorization: str | None = None, keys: str = "one, two") -> httpx.Response:
-    app = ApiKeys(FINE, Settings.from_environment(api_keys=keys).api_keys)
+KEYS = Settings.from_environment(api_keys="one, two").api_keys
+
+
+def ask(
+    path: str, authorization: str | None = None, digests: frozenset[bytes] = KEYS
+) -> httpx.Response:
+    app = ApiKeys(FINE, digests)
     headers = {"authorization": authorization} if authorization else {}
 
     async def send() -> httpx.Response:
@@ -35,7 +42,7 @@ def test_any_of_the_keys_opens(authorization: str) -> None:
 @pytest.mark.parametrize(
     "authorization", [None, "one", "Basic one", "Bearer", "Bearer three", "Bearer one,two"]
 )
-@pytest.mark.parametrize("path", ["/predict", "/metrics", "/docs.json"])
+@pytest.mark.parametrize("path", GUARDED)
 def test_nothing_else_does(path: str, authorization: str | None) -> None:
     answer = ask(path, authorization)
     assert answer.status_code == 401
@@ -44,13 +51,13 @@ def test_nothing_else_does(path: str, authorization: str | None) -> None:
     assert "Authorization: Bearer" in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz"])
+@pytest.mark.parametrize("path", PROBES)
 def test_probes_are_open(path: str) -> None:
     assert ask(path).status_code == 200
 
 
 def test_without_keys_all_is_open() -> None:
-    assert ask("/predict", keys="").status_code == 200
+    assert ask("/predict", digests=Settings.from_environment().api_keys).status_code == 200
 
 
 def test_settings_keep_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
