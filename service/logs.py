@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any, Literal
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 from starlette.datastructures import Headers, MutableHeaders
 
@@ -17,7 +18,10 @@ App = Callable[[Message, Any, Any], Awaitable[None]]
 
 HEADER = "X-Request-Id"
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")  # nothing that could forge a line of the log
-_FIELDS = "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s"
+_FIELDS = "%(asctime)s %(levelname)s %(name)s %(message)s %(process)d %(request_id)s"
+
+# What BentoML adds to each record for its own format of a line.
+_OF_BENTOML = ("component", "levelname_bracketed", "service_name", "trace_msg")
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
 _log = logging.getLogger("rowreader.access")
@@ -31,17 +35,21 @@ def configure(form: Format) -> None:
         _FIELDS,
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         datefmt="%Y-%m-%dT%H:%M:%S%z",
+        reserved_attrs=[*RESERVED_ATTRS, *_OF_BENTOML],
     )
     # Every logger that has a handler of its own; the others hand on to the root.
     names = [name for name, log in logging.root.manager.loggerDict.items()]
     for log in [logging.root, *map(logging.getLogger, names)]:
         for handler in log.handlers:
-            handler.addFilter(_name_request)
+            handler.addFilter(_complete)
             handler.setFormatter(formatter)
 
 
-def _name_request(record: logging.LogRecord) -> bool:
+def _complete(record: logging.LogRecord) -> bool:
+    """Add what identifies the request, after what BentoML adds."""
     record.request_id = _current.get()
+    if trace := getattr(record, "trace_msg", ""):
+        record.trace = trace.strip(" ()")
     return True
 
 

@@ -53,14 +53,26 @@ def test_no_other_origin_may_ask_unless_it_is_named(http: httpx.Client) -> None:
 
 
 def test_json_lines_name_the_request(tmp_path: Path, models_dir: Path) -> None:
-    settings = {"MODELS_DIR": models_dir, "LOG_FORMAT": "json", "ACCESS_LOG": "true"}
+    settings = {
+        "MODELS_DIR": models_dir,
+        "LOG_FORMAT": "json",
+        "ACCESS_LOG": "true",
+        "LOG_FORMATS": "mistyped",
+    }
     with serve(tmp_path, settings) as server, httpx.Client(base_url=server.url) as http:
         image = {"image": ("seven.png", png(28))}
         mine = http.post("/predict", files=image, headers={"x-request-id": "order-66"})
         assert mine.headers["x-request-id"] == "order-66"
         forged = http.get("/%0aforged", headers={"x-request-id": "two words"})
         assert len(forged.headers["x-request-id"]) == 32
-        lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+        lines = [json.loads(line) for line in server.log.splitlines()]
+    fields = {"time", "level", "logger", "message", "process", "request_id"}
+    access = {"method", "path", "status", "seconds"}
+    for line in lines:
+        assert line.keys() == fields | (access if line["logger"] == "rowreader.access" else set())
+    assert any(
+        "no setting ROWREADER_LOG_FORMATS; did you mean" in line["message"] for line in lines
+    )
     answers = {line["request_id"]: line for line in lines if line["logger"] == "rowreader.access"}
     answer = answers["order-66"]
     assert (answer["method"], answer["path"], answer["status"]) == ("POST", "/predict", 200)
