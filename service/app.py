@@ -47,7 +47,7 @@ from service.schemas import (
     ResultsOutput,
     SequencesInput,
 )
-from service.sequences import check_media_type
+from service.sequences import check_media_type, read_query
 from service.settings import Settings, SettingsError, warn_of_unknown
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ _log = logging.getLogger("rowreader")
 def _read_settings() -> Settings:
     """The settings; BentoML prints its own kind of error as one line, without a traceback."""
     try:
-        return Settings.from_environment()
+        found = Settings.from_environment()
     except SettingsError as error:
         raise BentoMLConfigException(str(error)) from None
     configure(found.log_format)  # in the supervisor, which makes no `RowReader`, only here
@@ -198,11 +198,12 @@ class RowReader:
     async def predict_sequences(self, request: Request) -> Response:
         """Read digits given as numbers, row by row."""
         models = self.models()
+        model = read_query(request.query_params)
         check_media_type(request.headers.get("content-type", ""))
         body = await request.body()
 
         def prepare() -> Run[list[Prediction]]:
-            run = self._reader.read_sequences(models, body)
+            run = self._reader.read_sequences(models, body, model)
             asked_model.say(request.scope, run.model.name)
             return run
 

@@ -51,7 +51,7 @@ class Classifier:
 
         """
         manifest = model.manifest
-        if reason := _unfit(manifest):
+        if reason := unfit(manifest):
             raise WrongTaskError(f"model {manifest.name!r} cannot predict digits: {reason}")
         self._model = model
         self._input, self._output = manifest.inputs[0].name, manifest.outputs[0].name
@@ -115,7 +115,7 @@ class Classifier:
         return "not_a_digit" if first + second < self._threshold else "low_confidence"
 
 
-def _unfit(manifest: Manifest) -> str | None:
+def unfit(manifest: Manifest) -> str | None:
     """Why a model is no classifier of digits, or None when it is one."""
     if manifest.task != "classify":
         return f"its task is {manifest.task}"

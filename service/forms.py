@@ -6,8 +6,7 @@ An option is a text field of the form or, as suits some clients better, of the q
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
-import msgspec
-from starlette.datastructures import FormData, QueryParams, UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -19,13 +18,11 @@ from service.errors import (
     NotAFileError,
     UnexpectedFieldError,
     UnsupportedMediaTypeError,
-    WrongTypeError,
     quote,
 )
+from service.options import MODEL, PREVIEW, check_query, flag, in_words, option
 
 MEDIA_TYPE = "multipart/form-data"
-MODEL = "model"
-PREVIEW = "preview"
 OPTIONS = (MODEL, PREVIEW)
 
 # What clients write of a file whose type they do not know, or have confused with the form's.
@@ -58,18 +55,22 @@ async def read_form(request: Request, field: str, max_files: int) -> Form:
         MalformedRequestError: the form is broken or cut off.
         MissingFieldError: there is no `field`.
         NotAFileError: `field` holds a text; a URL is never fetched.
-        UnexpectedFieldError: there is another field, or one too many.
+        UnexpectedFieldError: there is another field, or option in the query, or one too many.
         BatchTooLargeError: there are more than `max_files` files.
         WrongTypeError: `preview` is neither true nor false.
 
     """
+    query = request.query_params
+    check_query(query, OPTIONS)
     form = await _parse(request, max_files)
     try:
         _check_fields(form, field, max_files)
         uploads = [upload for upload in form.getlist(field) if isinstance(upload, UploadFile)]
         files = [await _file(upload) for upload in uploads]
-        model = _option(form, request.query_params, MODEL)
-        return Form(files, model, _flag(_option(form, request.query_params, PREVIEW)))
+        model, preview = (
+            option(name, [*form.getlist(name), *query.getlist(name)]) for name in OPTIONS
+        )
+        return Form(files, model, flag(PREVIEW, preview))
     finally:
         await form.close()
 
@@ -146,7 +147,7 @@ def _check_fields(form: FormData, field: str, max_files: int) -> None:
     if unexpected := sorted(set(form) - {field, *OPTIONS}):
         raise UnexpectedFieldError(
             f"the form holds {quote(unexpected[0])}, expected {field!r} and, if wanted, "
-            + " and ".join(map(repr, OPTIONS))
+            + in_words(OPTIONS)
         )
     values = form.getlist(field)
     if not values:
@@ -159,28 +160,6 @@ def _check_fields(form: FormData, field: str, max_files: int) -> None:
             )
     if len(values) > max_files:
         raise _too_many(f"{len(values)}", max_files)
-
-
-def _option(form: FormData, query: QueryParams, name: str) -> str | None:
-    """One option, as bare text (curl) or as JSON (BentoML's client); empty means none."""
-    values = [*form.getlist(name), *query.getlist(name)]
-    if len(values) > 1 or any(isinstance(value, UploadFile) for value in values):
-        raise UnexpectedFieldError(f"{name!r} must be one text; give it once, or not at all")
-    text = str(values[0]).strip() if values else ""
-    if text.startswith('"') or text == "null":
-        try:
-            return msgspec.json.decode(text, type=str | None)
-        except ValueError:
-            return text  # nothing is called that, which is a better error than broken JSON
-    return text or None
-
-
-def _flag(text: str | None) -> bool:
-    known = {None: False, "false": False, "0": False, "true": True, "1": True}
-    value = known.get(text.lower() if text else None)
-    if value is None:
-        raise WrongTypeError(f"{PREVIEW!r} is {quote(text)}, expected true or false")
-    return value
 
 
 def _too_many(found: str, max_files: int) -> ApiError:

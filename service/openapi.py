@@ -4,7 +4,7 @@ Written from the same classes that answer: the prediction's schema, the tree of 
 in force. BentoML's own document would show its inputs and errors, which are not ours.
 """
 
-from service import forms, protocol_openapi, sequences
+from service import forms, options, protocol_openapi, sequences
 from service.classifier import Prediction, PreviewedPrediction
 from service.errors import (
     BatchTooLargeError,
@@ -33,8 +33,18 @@ from service.errors import (
     WrongTypeError,
     known_errors,
 )
-from service.openapi_parts import Errors, Json, closed, component, failures, one_of, response
-from service.paths import published
+from service.openapi_parts import (
+    Errors,
+    Json,
+    access,
+    closed,
+    component,
+    failures,
+    one_of,
+    refusals,
+    response,
+)
+from service.paths import classifiers
 from service.preprocess import SIDE
 from service.settings import Settings
 
@@ -65,11 +75,11 @@ _SEQUENCES: Errors = (
 )
 
 _NAMED = ("title", "description", "required")
-# An option of a form, see `service.forms`.
 _PREVIEW: Json = {
     "type": "boolean",
     "description": "true: send back, as `preview`, the 28 x 28 picture that the model saw.",
 }
+_INSTEAD = "The same as in the body, in whose place it may be given here."
 _PREDICTION = component("Prediction")
 _ERROR = component("Error")
 
@@ -128,21 +138,25 @@ def _predictions(settings: Settings) -> Json:
     for length in (SIDE, SIDE):
         numbers = {"type": "array", "items": numbers, "minItems": length, "maxItems": length}
     result = {"oneOf": [_PREDICTION, _ERROR]}
+    model = _model(settings)
+    of_forms = {options.MODEL: model, options.PREVIEW: _PREVIEW}
     return {
         "/predict": _route(
             "predict",
             "Read the digit in one image.",
-            _body(settings, forms.MEDIA_TYPE, {"image": file, forms.PREVIEW: _PREVIEW}),
+            _body(settings, forms.MEDIA_TYPE, {"image": file}, of_forms),
             _PREDICTION,
             (*_ANYWHERE, *_FORM, *_IMAGE),
+            given=of_forms,
         ),
         "/predict_batch": _route(
             "predict_batch",
             "Read the digit in each of several images. The results come in the order of the images;"
             " an image that cannot be read is an error in its own place, and the status still 200.",
-            _body(settings, forms.MEDIA_TYPE, {"images": images, forms.PREVIEW: _PREVIEW}),
+            _body(settings, forms.MEDIA_TYPE, {"images": images}, of_forms),
             {"type": "array", "items": result},
             (*_ANYWHERE, *_FORM, BatchTooLargeError),
+            given=of_forms,
         ),
         "/predict_sequences": _route(
             "predict_sequences",
@@ -151,37 +165,48 @@ def _predictions(settings: Settings) -> Json:
                 settings,
                 sequences.MEDIA_TYPE,
                 {"sequences": {"type": "array", "items": numbers, **several}},
+                {options.MODEL: model},
             ),
             {"type": "array", "items": _PREDICTION},
             (*_ANYWHERE, *_SEQUENCES),
+            given={options.MODEL: model},
         ),
     }
 
 
-def _route(name: str, words: str, body: Json, answer: Json, errors: Errors) -> Json:
+def _route(name: str, words: str, body: Json, answer: Json, errors: Errors, *, given: Json) -> Json:
+    """A route whose options may be `given` in the query instead of in the body."""
     responses = {"200": response("What the model reads.", "application/json", answer)}
+    parameters = [
+        {"name": option, "in": "query", "description": _INSTEAD, "schema": schema}
+        for option, schema in given.items()
+    ]
     return {
         "post": {
             "tags": ["predictions"],
             "operationId": name,
             "description": words,
+            "parameters": parameters,
             "requestBody": body,
             "responses": {**responses, **failures(errors, _ERROR)},
         }
     }
 
 
-def _body(settings: Settings, media_type: str, fields: Json) -> Json:
-    """A body of these fields, the first of which is required, and the model's name."""
-    model = {
-        "type": ["string", "null"],
-        **one_of([*published(settings.models_dir), None]),
-        "description": f"A published model; left out, {settings.default_model}.",
+def _model(settings: Settings) -> Json:
+    return {
+        "type": "string",
+        **one_of(classifiers(settings.models_dir)),
+        "description": f"A published model that reads digits; left out, {settings.default_model}.",
     }
+
+
+def _body(settings: Settings, media_type: str, fields: Json, given: Json) -> Json:
+    """A body of these fields, and of the options that may be `given`, or be null."""
     schema = {
         "type": "object",
-        "properties": {**fields, forms.MODEL: model},
-        "required": list(fields)[:1],
+        "properties": {**fields, **{name: _or_null(option) for name, option in given.items()}},
+        "required": list(fields),
         "additionalProperties": False,
     }
     return {
@@ -191,26 +216,32 @@ def _body(settings: Settings, media_type: str, fields: Json) -> Json:
     }
 
 
+def _or_null(option: Json) -> Json:
+    values = {"enum": [*option["enum"], None]} if "enum" in option else {}
+    return {**option, "type": [option["type"], "null"], **values}
+
+
 def _operations() -> Json:
     text = {"type": "string"}
     probe = {"200": response("Yes.", "text/plain", text)}
     ready = {**probe, **failures((NotReadyError,), _ERROR)}
     json = {"200": response("A document.", "application/json", {"type": "object"})}
-    return {
-        "/healthz": _get("healthz", "The same as /livez.", probe),
-        "/livez": _get("livez", "Whether the process is alive.", probe),
-        "/readyz": _get("readyz", "Whether every model is loaded and can be asked.", ready),
-        "/metrics": _get(
-            "metrics", "Prometheus metrics.", {"200": response("Metrics.", "text/plain", text)}
-        ),
-        "/docs.json": _get("docs", "The description of the service.", json),
-        "/schema.json": _get("schema", "What BentoML's clients need to know.", json),
+    metrics = {"200": response("Metrics.", "text/plain", text)}
+    described = {
+        "/healthz": ("healthz", "The same as /livez.", probe),
+        "/livez": ("livez", "Whether the process is alive.", probe),
+        "/readyz": ("readyz", "Whether every model is loaded and can be asked.", ready),
+        "/metrics": ("metrics", "Prometheus metrics.", metrics),
+        "/docs.json": ("docs", "The description of the service.", json),
+        "/schema.json": ("schema", "What BentoML's clients need to know.", json),
     }
+    return {path: _get(path, *words) for path, words in described.items()}
 
 
-def _get(name: str, words: str, responses: Json) -> Json:
+def _get(path: str, name: str, words: str, responses: Json) -> Json:
     operation = {"tags": ["operations"], "operationId": name, "description": words}
-    return {"get": {**operation, "responses": responses}}
+    answers = {**responses, **failures(refusals(path), _ERROR)}
+    return {"get": {**operation, **access(path), "responses": answers}}
 
 
 def _prediction() -> Json:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from service.errors import ApiError
+from service import keys
+from service.errors import ApiError, UnauthorizedError
 
 Json = dict[str, Any]
 Errors = tuple[type[ApiError], ...]
@@ -12,6 +13,16 @@ Errors = tuple[type[ApiError], ...]
 def response(words: str, media_type: str, schema: Json) -> Json:
     """One response of an operation."""
     return {"description": words, "content": {media_type: {"schema": schema}}}
+
+
+def access(path: str) -> Json:
+    """What an operation says of keys where `path` needs none, against the rest of the document."""
+    return {"security": []} if path in keys.OPEN else {}
+
+
+def refusals(path: str) -> Errors:
+    """The failures of `path` that come before the route is asked."""
+    return () if path in keys.OPEN else (UnauthorizedError,)
 
 
 def failures(errors: Iterable[type[ApiError]], schema: Json) -> Json:

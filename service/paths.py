@@ -1,5 +1,6 @@
 """Which paths are answered: a bounded number, so that metrics and logs are bounded too."""
 
+import contextlib
 import re
 from collections.abc import Iterable
 from itertools import product
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from models import manifest as contract
 from models.manifest import ManifestError
+from service.classifier import unfit
 from service.errors import ApiError, ModelNotFoundError, NotFoundError, quote
 from service.inference import VERSION
 
@@ -72,3 +74,13 @@ def published(models_dir: Path) -> list[str]:
         return [folder.name for folder in contract.discover(models_dir)]
     except ManifestError:
         return []
+
+
+def classifiers(models_dir: Path) -> list[str]:
+    """Those of the models in `models_dir` that read digits, as far as their manifests are sound."""
+    names = []
+    for name in published(models_dir):
+        with contextlib.suppress(ManifestError):
+            if not unfit(contract.read(models_dir / name)):
+                names.append(name)
+    return names

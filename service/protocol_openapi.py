@@ -14,6 +14,8 @@ from service.errors import (
     NotReadyError,
     OutOfRangeError,
     RequestTimeoutError,
+    TooManyRequestsError,
+    UnauthorizedError,
     UnexpectedFieldError,
     UnknownTensorError,
     UnsupportedMediaTypeError,
@@ -21,7 +23,17 @@ from service.errors import (
     WrongTypeError,
 )
 from service.inference import BINARY_TYPE, HEADER_LENGTH, JSON_TYPE, VERSION
-from service.openapi_parts import Errors, Json, closed, component, failures, one_of, response
+from service.openapi_parts import (
+    Errors,
+    Json,
+    access,
+    closed,
+    component,
+    failures,
+    one_of,
+    refusals,
+    response,
+)
 from service.paths import AT_VERSION, INFER, MODEL, PROTOCOL, READY, published
 from service.settings import Settings
 from service.tensors import BINARY_SIZE, DATATYPE
@@ -51,18 +63,24 @@ _OF_INFERENCE: Errors = (
     OutOfRangeError,
     InternalError,
     RequestTimeoutError,
+    UnauthorizedError,
+    TooManyRequestsError,
 )
 
 
 def paths(settings: Settings) -> Json:
     """The protocol's routes; those of a model with a version and without."""
-    general = {
-        PROTOCOL: _get("v2_server", "Who serves, and with which extensions.", "V2Server"),
-        f"{PROTOCOL}/health/live": _get("v2_live", "Whether the process is alive.", "V2Live"),
-        f"{PROTOCOL}/health/ready": _get(
-            "v2_ready", "Whether every model is loaded.", "V2Ready", (NotReadyError,)
+    described: dict[str, tuple[str, str, str, Errors]] = {
+        PROTOCOL: ("v2_server", "Who serves, and with which extensions.", "V2Server", ()),
+        f"{PROTOCOL}/health/live": ("v2_live", "Whether the process is alive.", "V2Live", ()),
+        f"{PROTOCOL}/health/ready": (
+            "v2_ready",
+            "Whether every model is loaded.",
+            "V2Ready",
+            (NotReadyError,),
         ),
     }
+    general = {path: _get(path, *words) for path, words in described.items()}
     return {**general, **_of_a_model(settings, ""), **_of_a_model(settings, AT_VERSION)}
 
 
@@ -93,9 +111,9 @@ def schemas(settings: Settings) -> Json:
 def _of_a_model(settings: Settings, version: str) -> Json:
     base, suffix = MODEL + version, "_version" if version else ""
     routes = {
-        base: _get(f"v2_model{suffix}", "Its inputs and outputs.", "V2Model", _OF_A_MODEL),
+        base: _get(base, f"v2_model{suffix}", "Its inputs and outputs.", "V2Model", _OF_A_MODEL),
         base + READY: _get(
-            f"v2_model_ready{suffix}", "Whether it is loaded.", "V2ModelReady", _OF_A_MODEL
+            base, f"v2_model_ready{suffix}", "Whether it is loaded.", "V2ModelReady", _OF_A_MODEL
         ),
         base + INFER: _infer(settings, f"v2_infer{suffix}"),
     }
@@ -130,14 +148,16 @@ def _infer(settings: Settings, name: str) -> Json:
     }
 
 
-def _get(name: str, words: str, schema: str, errors: Errors = ()) -> Json:
+def _get(path: str, name: str, words: str, schema: str, errors: Errors) -> Json:
     answers = {"200": response("Yes.", JSON_TYPE, component(schema))}
+    refused = failures((*refusals(path), *errors), component("V2Error"))
     return {
         "get": {
             "tags": ["open inference protocol"],
             "operationId": name,
             "description": words,
-            "responses": {**answers, **failures(errors, component("V2Error"))},
+            **access(path),
+            "responses": {**answers, **refused},
         }
     }
 

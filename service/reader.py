@@ -73,14 +73,16 @@ class Reader:
         findings = [reading.finding for reading in good]
         return self._classify(classifier, rows, findings).then(results)
 
-    def read_sequences(self, models: Registry, body: bytes) -> Run[list[Prediction]]:
-        """What a model reads in the sequences of a JSON body.
+    def read_sequences(
+        self, models: Registry, body: bytes, model: str | None
+    ) -> Run[list[Prediction]]:
+        """What `model`, or that of the JSON body, reads in the sequences of this body.
 
         Raises:
             ApiError: the body is not what `service.sequences` reads, or names no classifier.
 
         """
-        rows, model = read_sequences(body, self._settings.max_batch)
+        rows, model = read_sequences(body, self._settings.max_batch, model)
         return self._classify(models.classifier(model), rows, ())
 
     def _classify(

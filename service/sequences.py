@@ -3,15 +3,18 @@
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from starlette.datastructures import QueryParams
 
 from service.errors import (
     BatchTooLargeError,
     EmptyBatchError,
+    UnexpectedFieldError,
     UnsupportedMediaTypeError,
     WrongShapeError,
     quote,
 )
 from service.json_body import complaint, decode
+from service.options import MODEL, check_query, option
 from service.preprocess import SIDE
 from service.ranges import check_range
 
@@ -46,21 +49,45 @@ def check_media_type(content_type: str) -> None:
         )
 
 
-def read_sequences(data: bytes, max_batch: int) -> tuple[NDArray[np.float32], str | None]:
+def read_query(query: QueryParams) -> str | None:
+    """The model that the query string asks for, if any.
+
+    Raises:
+        UnexpectedFieldError: it holds something else, or several.
+
+    """
+    check_query(query, (MODEL,))
+    return option(MODEL, query.getlist(MODEL))
+
+
+def read_sequences(
+    data: bytes, max_batch: int, model: str | None = None
+) -> tuple[NDArray[np.float32], str | None]:
     """The sequences as float32 (n, 28, 28) in [0, 1], and the model asked for, if any.
+
+    Args:
+        data: the body.
+        max_batch: how many sequences there may be.
+        model: the one that the query asks for, if any; the body then names none.
 
     Raises:
         InvalidJsonError: `data` is not JSON.
-        MissingFieldError, UnexpectedFieldError, WrongTypeError: it is another JSON.
+        MissingFieldError, UnexpectedFieldError, WrongTypeError: it is another JSON, or names a
+            second model.
         EmptyBatchError, BatchTooLargeError: it holds no sequence, or more than `max_batch`.
         WrongShapeError, NotFiniteError, OutOfRangeError: naming the first offending index.
 
     """
     body = _decode(data)
+    if model and body.model:
+        raise UnexpectedFieldError(
+            f"the query asks for {MODEL} {quote(model)} and the body for {quote(body.model)}; name "
+            "it once, or not at all"
+        )
     _check_shape(body.sequences, max_batch)
     values = np.array(body.sequences, dtype=np.float64)  # (n, 28, 28)
     check_range(values, "sequences", (0, 1), "divide 8-bit pixels by 255")
-    return values.astype(np.float32), body.model
+    return values.astype(np.float32), model or body.model
 
 
 def _decode(data: bytes) -> SequencesBody:

@@ -93,6 +93,15 @@ def test_a_preview_is_asked_for_in_the_form_or_in_the_query(text: str, preview: 
     assert read(upload(f"http://test/predict?preview={text}", files=ONE)).preview is preview
 
 
+@pytest.mark.parametrize("name", ["Model", "mode", "image", "previews", ""])
+def test_an_option_of_the_query_that_is_none_is_named_beside_those_there_are(name: str) -> None:
+    request = upload(f"http://test/predict?model=gru&{name}=1", files=ONE)
+    with pytest.raises(
+        UnexpectedFieldError, match=rf"query string holds '{name}', expected 'model' and 'preview'"
+    ):
+        read(request)
+
+
 def test_an_option_is_given_once() -> None:
     request = upload("http://test/predict?model=gru", files=ONE, data={"model": "rnn"})
     with pytest.raises(UnexpectedFieldError, match="'model' must be one text; give it once"):

@@ -1,13 +1,16 @@
 """`/docs.json` is valid OpenAPI and names every limit and every error."""
 
 import json
+from pathlib import Path
 
 import pytest
 from openapi_spec_validator import validate
 
-from service import openapi
+from models.manifest import FILENAME
+from service import keys, openapi
 from service.errors import ApiError
 from service.settings import Settings
+from tests.published import publish, publish_stateful
 from tests.test_errors import leaves
 
 DOCUMENT = openapi.document(
@@ -46,6 +49,52 @@ def test_a_failure_under_v2_has_the_protocol_s_form() -> None:
                 form = "V2Error" if route.startswith("/v2") else "Error"
                 schema = response["content"]["application/json"]["schema"]
                 assert schema == {"$ref": f"#/components/schemas/{form}"}
+
+
+def test_what_can_be_refused_for_want_of_a_key_or_of_time_says_so() -> None:
+    for route, methods in DOCUMENT["paths"].items():
+        operation = methods.get("post") or methods["get"]
+        assert ("401" in operation["responses"]) == (route not in keys.OPEN), route
+        assert ("429" in operation["responses"]) == ("post" in methods), route
+
+
+def test_where_there_are_keys_the_probes_want_none() -> None:
+    document = openapi.document(Settings.from_environment(api_keys="key"))
+    assert document["security"] == [{"key": []}]
+    free = {route for route, methods in document["paths"].items() if "get" in methods
+            and methods["get"].get("security") == []}  # fmt: skip
+    assert free == keys.OPEN
+
+
+@pytest.mark.parametrize(
+    ("route", "options"),
+    [
+        ("/predict", {"model", "preview"}),
+        ("/predict_batch", {"model", "preview"}),
+        ("/predict_sequences", {"model"}),
+    ],
+)
+def test_an_option_may_be_given_in_the_query_or_in_the_body(route: str, options: set[str]) -> None:
+    operation = DOCUMENT["paths"][route]["post"]
+    [body] = operation["requestBody"]["content"].values()
+    assert {given["name"] for given in operation["parameters"]} == options
+    assert {given["in"] for given in operation["parameters"]} == {"query"}
+    assert options < body["schema"]["properties"].keys()
+
+
+def test_only_models_that_read_digits_are_offered_for_it(tmp_path: Path) -> None:
+    publish(tmp_path, "lstm")
+    publish_stateful(tmp_path)
+    (publish(tmp_path, "broken") / FILENAME).write_text("{")
+    document = openapi.document(Settings.from_environment(models_dir=tmp_path))
+    for route in ("/predict", "/predict_batch", "/predict_sequences"):
+        operation = document["paths"][route]["post"]
+        [body] = operation["requestBody"]["content"].values()
+        assert body["schema"]["properties"]["model"]["enum"] == ["lstm", None]
+        [model] = [given for given in operation["parameters"] if given["name"] == "model"]
+        assert model["schema"]["enum"] == ["lstm"]
+    [named] = document["paths"][INFER]["parameters"]
+    assert named["schema"]["enum"] == ["broken", "lstm", "stateful"]
 
 
 def test_the_error_body_lists_every_code() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.datastructures import QueryParams
 
 from service.errors import (
     ApiError,
@@ -21,7 +22,7 @@ from service.errors import (
     WrongShapeError,
     WrongTypeError,
 )
-from service.sequences import check_media_type, read_sequences
+from service.sequences import check_media_type, read_query, read_sequences
 
 LIMIT = 4
 
@@ -52,6 +53,32 @@ def test_float32_survives_json_exactly() -> None:
 @pytest.mark.parametrize("model", [None, "gru", ""])
 def test_the_model_s_name(model: str | None) -> None:
     assert read_sequences(body(zeros(1, 28, 28), model=model), LIMIT)[1] == model
+
+
+@pytest.mark.parametrize(
+    ("query", "model"), [("", None), ("model=gru", "gru"), ("model=", None), ('model="rnn"', "rnn")]
+)
+def test_the_query_may_name_the_model_too(query: str, model: str | None) -> None:
+    asked = read_query(QueryParams(query))
+    assert asked == model
+    for unnamed in (body(zeros(1, 28, 28)), body(zeros(1, 28, 28), model=None)):
+        assert read_sequences(unnamed, LIMIT, asked)[1] == model
+
+
+@pytest.mark.parametrize("name", ["gru", "rnn"])
+def test_a_model_is_named_once(name: str) -> None:
+    with pytest.raises(
+        UnexpectedFieldError, match=f"asks for model 'gru' and the body for '{name}'"
+    ):
+        read_sequences(body(zeros(1, 28, 28), model=name), LIMIT, "gru")
+    with pytest.raises(UnexpectedFieldError, match="'model' must be one text; give it once"):
+        read_query(QueryParams("model=gru&model=rnn"))
+
+
+@pytest.mark.parametrize("name", ["preview", "sequences", "Model"])
+def test_what_the_query_cannot_ask_for_is_named(name: str) -> None:
+    with pytest.raises(UnexpectedFieldError, match=f"holds '{name}', expected 'model', or nothing"):
+        read_query(QueryParams({name: "true"}))
 
 
 def test_whole_numbers_and_both_ends_are_in_range() -> None:

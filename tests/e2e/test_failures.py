@@ -92,7 +92,8 @@ def refuse(http: httpx.Client, request_: Refused) -> None:
     assert ERRORS[code].status == status
     check(http.request(method, path, **options), code)
     docs = http.get("/docs.json").json()["paths"]
-    operation = docs.get(path.replace("/lstm", "/{model_name}"), {}).get(method.lower())
+    template = path.partition("?")[0].replace("/lstm", "/{model_name}")
+    operation = docs.get(template, {}).get(method.lower())
     if operation:
         assert f"`{code}`" in operation["responses"][str(status)]["description"]
 

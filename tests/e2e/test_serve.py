@@ -180,7 +180,7 @@ def test_metrics_show_what_was_asked_and_what_came_of_it(http: httpx.Client) -> 
     blank = png(np.full((90, 90), 240, np.uint8))
     http.post("/predict_batch", files=files(SEVEN, blank, b"no image"), data={"model": "gru"})
     http.post("/predict", files=files(b"no image", field="image"))
-    http.post("/predict_sequences", json={"sequences": [[[0] * 28] * 28], "model": "rnn"})
+    http.post("/predict_sequences?model=rnn", json={"sequences": [[[0] * 28] * 28]})
     http.post("/v2/models/gru/infer", json={"inputs": []})
     http.get("/made/up")
     after = figures(http.get("/metrics").text)
