@@ -12,7 +12,7 @@ from service.lines import Lines
 
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
-Finding = Literal["blank", "several_digits"]
+Finding = Literal["blank", "several_digits", "not_a_digit"]
 
 _FAINTEST = 13.0  # 255ths of the ground's light; fainter is what paper and cameras do
 _NOISE = 6.0  # standard deviations of the ground's noise; fainter may be noise
@@ -49,6 +49,16 @@ def find_ink(contrast: Bytes) -> Ink | None:
     if found is not None and found.level > _DARKER * level:
         found = _find(contrast, rise, floor, found.level, print_) or found
     return found
+
+
+def without_ink(contrast: Bytes) -> Finding:
+    """What to say of a picture in whose (h, w) `contrast`, in 255ths, no ink is found.
+
+    Only where ink would have been seen is there none. A crowded picture has no even ground, and
+    what looks like the noise of it leaves no room for ink that is clear of it.
+    """
+    _, floor = _noise(contrast)
+    return "blank" if _CLEAR * floor <= 255 else "not_a_digit"
 
 
 def _find(

@@ -27,7 +27,8 @@ class Reading:
     """What a picture shows: `rows` float32 (28, 28) in [0, 1], light ink on dark.
 
     `finding` is what the picture itself says before a model sees it: nothing in particular,
-    `blank` (rows are all zero), or `several_digits` (rows show the one that stands out).
+    `blank` or `not_a_digit` (there is no ink, or none can be told from the ground; rows are all
+    zero), or `several_digits` (rows show the one that stands out).
     """
 
     rows: Floats
@@ -53,7 +54,7 @@ def normalise(picture: Picture) -> Reading:
     contrast = ground.contrast(grey, dark=dark)
     found = ink.find_ink(contrast)
     if found is None:
-        return Reading(np.zeros((SIDE, SIDE), np.float32), "blank")
+        return Reading(np.zeros((SIDE, SIDE), np.float32), ink.without_ink(contrast))
     finding = found.finding
 
     def see(part: Bytes) -> Bytes:

@@ -20,6 +20,7 @@ from tests.pictures import KINDS, draw, encode
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
+SHEET = Path(__file__).parent.parent / "docs" / "pairs.png"
 LIMIT = 10_000_000
 
 
@@ -236,6 +237,18 @@ def test_empty_paper_is_blank() -> None:
     paper = 200 - 0.15 * x - 0.1 * y + random.normal(0, 4, (300, 300))
     reading = read_image(encode(paper.astype(np.uint8), ".jpg", random), LIMIT)
     assert reading.finding == "blank"
+    assert not reading.rows.any()
+
+
+def test_a_sheet_of_many_pictures_is_not_blank() -> None:
+    assert read_image(SHEET.read_bytes(), LIMIT).finding == "not_a_digit"
+
+
+@pytest.mark.parametrize(("spread", "finding"), [(4, "blank"), (80, "not_a_digit")])
+def test_where_no_ink_could_be_seen_there_may_be_some(spread: float, finding: str) -> None:
+    noise = np.random.default_rng(0).normal(128, spread, (200, 200))
+    reading = read(np.clip(noise, 0, 255).astype(np.uint8))
+    assert reading.finding == finding
     assert not reading.rows.any()
 
 
