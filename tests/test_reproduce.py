@@ -75,6 +75,31 @@ def test_the_first_ten_digits_are_read_by_the_network_that_was_trained(
     assert " of 2 seeds read them all right." in said
 
 
+def test_a_report_says_what_was_measured_on_what(results: list[Result], tmp_path: Path) -> None:
+    whole = report.write(results, digits(), tmp_path)
+    images = f"the {len(digits().test):,} test images of `digits`"
+    assert f"measured on {images}, `sine` on 1,000 windows in a row. 12 runs" in whole
+    [sine] = [part for part in results if part.name == "sine"]
+    alone = report.write([sine], None, tmp_path)
+    assert "measured on 1,000 windows in a row. 2 runs" in alone
+    assert "images" not in alone
+    [lstm] = [part for part in results if part.name == "lstm-64"]
+    assert f"measured on {images}. 2 runs" in report.write([lstm], digits(), tmp_path)
+
+
+def test_a_report_names_every_environment_that_its_runs_were_made_in(
+    results: list[Result], tmp_path: Path
+) -> None:
+    [sine] = [part for part in results if part.name == "sine"]
+    first, second = sine.runs
+    elsewhere = {**second.environment, "device": "Some GPU", "threads": "3"}
+    moved = (first, dataclasses.replace(second, environment=elsewhere))
+    text = report.write([dataclasses.replace(sine, runs=moved)], None, tmp_path)
+    assert f"(Some GPU, Python {elsewhere['python']}, torch {elsewhere['torch']}, 3 threads" in text
+    assert f"; {first.environment['device']}, Python" in text
+    assert "one thread each)" in text
+
+
 def test_one_value_has_no_spread() -> None:
     assert mean_and_spread([0.5], 100, 1) == "50.0"
     assert mean_and_spread([0.25, 0.75], 100, 1) == "50.0 ± 35.4"

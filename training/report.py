@@ -1,15 +1,15 @@
 """The report of `training.reproduce`: `report.md` with the table, and its plots beside it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from training import figures, plots
 from training.data import DataSet
+from training.lessons import TEST_WINDOWS
 from training.results import Result, mean_and_spread
 from training.tutorials import GENERAL_NOTES
 
 FILENAME = "report.md"
-_COLUMNS = ("recipe", "the tutorial's", "ours, on all test images", "seeds")
 
 
 def write(results: Sequence[Result], data: DataSet | None, folder: Path) -> str:
@@ -24,7 +24,9 @@ def write(results: Sequence[Result], data: DataSet | None, folder: Path) -> str:
 
 def table(results: Sequence[Result]) -> str:
     """One line a recipe: the tutorial's figure, and mean and standard deviation of ours."""
-    lines = [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}"]
+    ours = "ours, on all test images" if _of_images(results) else "ours, on the test's windows"
+    columns = ("recipe", "the tutorial's", ours, "seeds")
+    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     for result in results:
         tutorial = result.tutorial
         cells = (
@@ -39,7 +41,7 @@ def table(results: Sequence[Result]) -> str:
 
 def notes(results: Sequence[Result], data: DataSet | None) -> str:
     """What there is to say about all recipes, and about each."""
-    lines = [f"- {note}" for note in GENERAL_NOTES]
+    lines = [f"- {note}" for note in GENERAL_NOTES] if _of_images(results) else []
     for result in results:
         said = [*result.tutorial.notes, *_measured(result, data)]
         if said:
@@ -77,13 +79,37 @@ def _measured(result: Result, data: DataSet | None) -> Iterator[str]:
 def _effort(results: Sequence[Result], data: DataSet | None) -> str:
     seconds = sum(result.core_seconds for result in results)
     runs = sum(len(result.runs) for result in results)
-    environment = results[0].runs[0].environment
-    images = f"the {len(data.test):,} test images of `{data.name}`" if data else "no images"
+    environments = {_told(run.environment) for result in results for run in result.runs}
     return (
-        f"Mean ± standard deviation over the seeds, measured on {images}. {runs} runs took "
-        f"{seconds / 60:.1f} minutes of one core together ({environment['device']}, Python "
-        f"{environment['python']}, torch {environment['torch']}, one thread each)."
+        f"Mean ± standard deviation over the seeds, measured on {_judges(results, data)}. {runs} "
+        f"runs took {seconds / 60:.1f} minutes of one core together "
+        f"({'; '.join(sorted(environments))})."
     )
+
+
+def _judges(results: Sequence[Result], data: DataSet | None) -> str:
+    """What the scores were measured on."""
+    windows = f"{TEST_WINDOWS:,} windows in a row"
+    if not (data and _of_images(results)):
+        return windows
+    images = f"the {len(data.test):,} test images of `{data.name}`"
+    others = " and ".join(f"`{result.name}`" for result in results if result.task == "regress")
+    return f"{images}, {others} on {windows}" if others else images
+
+
+def _told(environment: Mapping[str, str]) -> str:
+    """Where a run was made, for people."""
+    count = environment["threads"]
+    threads = "one thread" if count == "1" else f"{count} threads"
+    return (
+        f"{environment['device']}, Python {environment['python']}, torch {environment['torch']}, "
+        f"{threads} each"
+    )
+
+
+def _of_images(results: Sequence[Result]) -> bool:
+    """Whether any of the recipes learns from images."""
+    return any(result.task != "regress" for result in results)
 
 
 def _draw(
