@@ -14,6 +14,8 @@ help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serving  ## serve the shipped models at http://localhost:3000 (PORT=... for another)
+	@$(BIN)/python -c 'import socket; socket.create_server(("", $(PORT)))' 2>/dev/null || \
+		{ echo "Port $(PORT) cannot be listened at, mostly because another program does; name another with PORT=..."; exit 1; }
 	$(BIN)/bentoml serve --port $(PORT)
 
 test: $(VENV)/.development $(VENV)/.kserve  ## run all tests; with MNIST at hand (MNIST_ROOT or data/) all of them
@@ -43,8 +45,8 @@ clean:  ## remove the environment and all caches; runs/, data/ and models/ stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "RowReader needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version); name another with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "RowReader needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo "not installed"); name another with PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 # A stamp is the wish that was granted last; each is renewed when what it depends on changes.
