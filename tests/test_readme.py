@@ -47,6 +47,19 @@ def test_every_module_that_it_runs_exists(module: str) -> None:
     assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
 
 
+def test_every_heading_that_it_links_exists() -> None:
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL), re.M)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    linked = set(re.findall(r"\]\(#([^)]+)\)", TEXT))
+    assert {"two-commands", "developing"} <= linked
+    assert linked <= anchors
+
+
+def test_every_route_without_a_key_is_named() -> None:
+    [sentence] = re.findall(r"but the probes: (.*?)\. ", TEXT)
+    assert set(re.findall(r"`(.*?)`", sentence)) == keys.OPEN
+
+
 def test_every_file_that_it_links_or_posts_exists() -> None:
     linked = re.findall(r"\]\(([^)#:]+)\)", TEXT) + re.findall(r"=@([\w./-]+)", TEXT)
     assert "docs/seven.png" in linked
