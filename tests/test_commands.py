@@ -9,7 +9,9 @@ import pytest
 from models import manifest
 from models.manifest import Manifest
 from tests.samples import finished_run, small_recipe
-from training import export, parity, runs, structure, train
+from training import checkpoint, export, parity, runs, structure, train
+from training.checkpoint import Checkpoint
+from training.networks import RowClassifier
 from training.structure import Failure
 from training.tutorials import TUTORIALS
 
@@ -38,6 +40,26 @@ def export_digits(root: Path, *options: str) -> int:
 def prepare(root: Path, **changes: Any) -> None:
     """A finished small run, floors included or not, where the export command looks for it."""
     finished_run(root / "runs" / "lstm-digits", small_recipe(**changes))
+
+
+def test_a_network_whose_logits_are_not_finite_is_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path)
+    best_network = checkpoint.best_network
+
+    def broken(folder: Path, found: Checkpoint) -> RowClassifier:
+        network = best_network(folder, found)
+        for weights in network.parameters():
+            weights.fill_(float("nan"))
+        return network
+
+    monkeypatch.setattr(checkpoint, "best_network", broken)
+    assert export_digits(tmp_path) == 1
+    told = capsys.readouterr().err
+    assert "error: lstm was not published:" in told
+    assert "logits that are not finite for 180 of 180 validation images; train it again" in told
+    assert not (tmp_path / "models" / "lstm-digits").exists()
 
 
 def test_training_writes_everything_that_the_readme_names(tmp_path: Path) -> None:

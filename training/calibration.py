@@ -20,7 +20,7 @@ def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
     """Fit temperature and threshold on validation digits.
 
     Args:
-        logits: (n, 10) float32.
+        logits: (n, 10) float32, finite.
         labels: (n,) int64.
 
     """

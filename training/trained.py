@@ -23,7 +23,7 @@ from training.plain_recipe import PlainRecipe
 from training.plain_trainer import PlainTrainer
 from training.recipes import Recipe
 from training.seeds import SeedRun
-from training.trainer import evaluate
+from training.trainer import TrainingDiverged, evaluate
 from training.tutorials import Tutorial
 
 
@@ -46,7 +46,8 @@ def from_recipe(recipe: Recipe, data: DataSet, device: torch.device, runs_dir: P
 
     Raises:
         CheckpointError: what lies there is damaged, of other data, or in use.
-        TrainingDiverged: it had to be trained, and the loss was not finite.
+        TrainingDiverged: it had to be trained, and the loss was not finite; or what the network
+            gives is not.
 
     """
     name = runs.run_name(recipe.name, data.name)
@@ -163,4 +164,10 @@ def _train_if_needed(
 
 def _calibration(network: RowClassifier, data: DataSet) -> Calibration:
     validation = Split(data.validation.images.cpu(), data.validation.labels.cpu())
-    return calibrate(evaluate(network, validation).logits, validation.labels)
+    logits = evaluate(network, validation).logits
+    if broken := int((~logits.isfinite()).any(dim=1).sum()):
+        raise TrainingDiverged(
+            f"the trained network gives logits that are not finite for {broken} of "
+            f"{len(validation)} validation images; train it again with a lower learning_rate"
+        )
+    return calibrate(logits, validation.labels)
