@@ -36,7 +36,9 @@ def test_keys_and_origins(tmp_path: Path, models_dir: Path) -> None:
             answer = http.post("/predict", files=image, headers={"authorization": f"Bearer {key}"})
             assert answer.json()["digit"] == 7
         assert http.get("/metrics").status_code == 401
-        assert http.get("/readyz").status_code == 200
+        for probe in ("/readyz", "/v2/health/live", "/v2/health/ready"):
+            assert http.get(probe).status_code == 200
+        assert http.get("/v2").status_code == 401
         asked = {"access-control-request-method": "POST"}
         assert http.options("/predict", headers=asked).status_code == 200
         stranger = {**asked, "origin": "https://other.example"}
