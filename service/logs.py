@@ -41,15 +41,12 @@ def configure(form: Format) -> None:
     names = [name for name, log in logging.root.manager.loggerDict.items()]
     for log in [logging.root, *map(logging.getLogger, names)]:
         for handler in log.handlers:
-            handler.addFilter(_complete)
+            handler.addFilter(_name_request)
             handler.setFormatter(formatter)
 
 
-def _complete(record: logging.LogRecord) -> bool:
-    """Add what identifies the request, after what BentoML adds."""
+def _name_request(record: logging.LogRecord) -> bool:
     record.request_id = _current.get()
-    if trace := getattr(record, "trace_msg", ""):
-        record.trace = trace.strip(" ()")
     return True
 
 
