@@ -27,7 +27,7 @@ class Split:
 
     def take(self, index: Tensor) -> "Split":
         """The images and labels at `index` (k,) int64."""
-        return Split(self.images[index], self.labels[index])
+        return Split(self.images.index_select(0, index), self.labels.index_select(0, index))
 
     def first(self, count: int | None) -> "Split":
         """The first `count`, or all of them for None."""
