@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, TypeVarTuple
 
 import bentoml
+import msgspec
 import pydantic_core
 from bentoml.exceptions import BentoMLConfigException
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from service import asked_model, layers, openapi, registry
@@ -71,12 +72,15 @@ def _read_settings() -> Settings:
 settings = _read_settings()
 
 
-async def _docs(_: Request) -> Response:
-    return JSONResponse(openapi.document(settings))
+@functools.cache  # it reads every manifest, and none changes before the next start
+def _about(path: str) -> bytes:
+    if path == "/docs.json":
+        return msgspec.json.encode(openapi.document(settings))
+    return msgspec.json.encode({"name": "rowreader", "routes": openapi.routes(settings)})
 
 
-async def _index(_: Request) -> Response:
-    return JSONResponse({"name": "rowreader", "routes": openapi.routes(settings)})
+async def _tell(request: Request) -> Response:
+    return Response(_about(request.scope["path"]), media_type="application/json")
 
 
 def _reader() -> "RowReader":
@@ -93,7 +97,7 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
         self.add_asgi_middleware(BodyGuard, max_bytes=settings.max_body_bytes)
         # Mounted applications come before BentoML's own route of this path.
         # BentoML's own page at / makes a visitor's browser load scripts from elsewhere.
-        self.mount_asgi_app(Starlette(routes=[Route("/docs.json", _docs), Route("/", _index)]))
+        self.mount_asgi_app(Starlette(routes=[Route(path, _tell) for path in ("/docs.json", "/")]))
         self.mount_asgi_app(OpenInference(_reader, settings.max_v2_batch).application())
 
     def to_asgi(self, is_main: bool = True) -> App:
