@@ -1,6 +1,6 @@
-"""Other ways to batch requests inside a worker, each in the place of `service.scheduler.Scheduler`.
+"""Other ways through a worker, most of them in the place of `service.scheduler.Scheduler`.
 
-BATCHER=asyncio bentoml serve tests.benchmarks.batchers:RowReader    # or dispatcher, split
+BATCHER=asyncio bentoml serve tests.benchmarks.batchers:RowReader    # or another of its names
 
 `tests.benchmarks.batching` compares them with the service's own.
 """
@@ -14,9 +14,12 @@ from typing import Any, TypeVar, TypeVarTuple, cast
 
 import bentoml
 import numpy as np
+from _bentoml_impl.server.app import ContextMiddleware
+from starlette.applications import Starlette
 
-from service import app, registry
+from service import app, layers, registry
 from service.app import RowReader
+from service.layers import lean
 from service.metrics import Metrics
 from service.model import Done, Model, Outputs, Run
 from service.scheduler import Scheduler
@@ -30,6 +33,15 @@ def together(runs: Runs) -> list[Any]:
     """The results of runs of one model, by one run of it."""
     outputs = runs[0].model.run_together([run.inputs for run in runs])
     return [run.finish(values) for run, values in zip(runs, outputs, strict=True)]
+
+
+class Handed(Scheduler):
+    """Every request is handed to a thread, whatever it is; small runs are joined as ever."""
+
+    async def infer(
+        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+    ) -> T:
+        return await super().infer(prepare, *args, quick=False)
 
 
 class Hop(Scheduler):
@@ -127,13 +139,25 @@ class Predictor:
         return outputs["logits"]
 
 
+def detour(app: Starlette, _: object) -> Starlette:
+    """BentoML's application, less spans and timeouts, which asks the endpoints in its own way."""
+    context = [m for m in app.user_middleware if m.cls is ContextMiddleware]
+    app = lean(app, {})
+    app.user_middleware += context
+    return app
+
+
 BATCHERS: dict[str, type[Scheduler]] = {
+    "detour": Scheduler,
+    "handed": Handed,
     "asyncio": Asyncio,
     "dispatcher": Dispatcher,
     "split": Split,
 }
 _app, _service = cast(Any, app), cast(Any, RowReader)
 _app.Scheduler = BATCHERS[os.environ["BATCHER"]]
+if os.environ["BATCHER"] == "detour":
+    cast(Any, layers).lean = detour
 if _app.Scheduler is Split:
     _service.inner.predictor = _service.dependencies["predictor"] = bentoml.depends(Predictor)
 

@@ -1,4 +1,4 @@
-"""Which way of batching requests serves best: `python -m tests.benchmarks.batching`, eight minutes.
+"""Which way through a worker serves best: `python -m tests.benchmarks.batching`, eleven minutes.
 
 Servers of one worker with the shipped models run side by side: each request alone, what the service
 does, and the other ways of `tests.benchmarks.batchers`. wrk asks them in turn, round after round,
@@ -28,6 +28,8 @@ PEERS = ["tests.benchmarks.batchers:RowReader"]
 WAYS: dict[str, tuple[str, dict[str, object], list[str]]] = {
     "each alone": ("", {"MAX_JOINT_BATCH": 1}, []),
     "what came at once, on the event loop (ours)": ("", {}, []),
+    "the same, by BentoML's way to the endpoints": ("detour", {}, PEERS),
+    "the same, every request handed to a thread": ("handed", {}, PEERS),
     "asyncio batcher": ("asyncio", {}, PEERS),
     "BentoML's dispatcher": ("dispatcher", {}, PEERS),
     "BentoML, two services": ("split", {}, PEERS),
