@@ -160,7 +160,8 @@ def test_training_is_compared_turn_by_turn() -> None:
         "ours": training.Course([1.0, 1.0], [0.95, 0.97]),
         "tutorial": training.Course([4.0, 8.0], [0.94, 0.96]),
     }
-    [goal] = training.goals("cpu", courses)
+    [goal] = training.goals("cpu", "ours", courses)
+    assert training.goals("cpu", "tutorial", courses) == []
     assert (goal.reached, goal.note[:5]) == (True, "1.00 ")
     table = training.table({"cpu": courses}, steps=469, why="")
     assert table.rows[0][0][2].startswith("2.00")  # half an epoch a turn
