@@ -148,20 +148,33 @@ class Door:
                 # What is small may need no thread; whether it does is seen once it is here.
                 if length > QUICK_BYTES:
                     admission.check()
-                await self.app(scope, receive, _held(send, place))
+                answer = _Answer(place, send)
+                await self.app(scope, receive, answer.send)
+                if answer.refusal:
+                    raise answer.refusal
         except TooManyRequestsError as error:
             await ErrorResponse(error)(scope, receive, send)
 
 
-def _held(send: Any, place: Place) -> Any:
-    """`send`, where the answer is held instead of the body as soon as it is the larger one."""
+class _Answer:
+    """Passes an answer on, unless there is no room for it beside those of others.
 
-    async def holding(message: MutableMapping[str, Any]) -> None:
+    It then says so once all is over: raised into what sends it, the refusal would be taken for a
+    failure of that.
+    """
+
+    def __init__(self, place: Place, send: Any) -> None:
+        self._place, self._send = place, send
+        self.refusal: TooManyRequestsError | None = None
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            place.hold(_length(message["headers"], 0))
-        await send(message)
-
-    return holding
+            try:
+                self._place.hold(_length(message["headers"], 0))
+            except TooManyRequestsError as error:
+                self.refusal = error
+        if not self.refusal:
+            await self._send(message)
 
 
 def _length(headers: Iterable[tuple[bytes, bytes]], unknown: int) -> int:

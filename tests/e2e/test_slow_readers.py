@@ -36,8 +36,8 @@ def ask_and_do_not_read(url: str) -> Iterator[None]:
         yield
 
 
-def status(server: Server) -> int:
-    return httpx.post(server.url + PATH, json=SMALL, timeout=DEADLINE).status_code
+def status(server: Server, body: object = SMALL) -> int:
+    return httpx.post(server.url + PATH, json=body, timeout=DEADLINE).status_code
 
 
 @pytest.mark.parametrize("limit", [{"MAX_PENDING": 1}, {"MAX_PENDING_BYTES": 1_000_000}])
@@ -49,6 +49,18 @@ def test_an_answer_that_is_not_read_keeps_its_place_until_its_time_is_up(
             assert status(server) == 429
             server.poll(lambda: status(server) == 200)
         assert "was cut off: the request was not done within 3 s" in server.log
+        assert "Traceback" not in server.log
+
+
+def test_an_answer_for_which_there_is_no_room_is_refused_once_it_is_made(tmp_path: Path) -> None:
+    with serve(tmp_path, {"MAX_PENDING_BYTES": 12_000_000}) as server:
+        with ask_and_do_not_read(server.url):
+            refusal = httpx.post(server.url + PATH, json=LARGE, timeout=DEADLINE)
+            assert refusal.status_code == 429
+            assert "more are taken; try again in a second" in refusal.json()["error"]
+            assert refusal.headers["Retry-After"] == "1"
+            assert status(server) == 200
+        server.poll(lambda: status(server, LARGE) == 200)
         assert "Traceback" not in server.log
 
 
