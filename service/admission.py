@@ -34,7 +34,7 @@ class Limits:
     pending: int  # requests
     bytes: int  # of their bodies, or of their answers once these are made
     delay: float  # seconds that work may have to wait for a thread
-    turns: int  # requests of many images that are worked on
+    turns: int  # requests of many images that are worked on at a time
 
 
 class Admission:
@@ -131,9 +131,9 @@ class Place:
 class Door:
     """Lets requests in as `Admission` says, before anything else is done for them."""
 
-    def __init__(self, app: App, admission: Callable[[], Admission], most: int) -> None:
-        """Guard what `app` is asked by POST, with bodies of `most` bytes; the rest costs little."""
-        self.app, self.admission, self.most = app, admission, most
+    def __init__(self, app: App, admission: Callable[[], Admission]) -> None:
+        """Guard what `app` is asked by POST; the rest costs little."""
+        self.app, self.admission = app, admission
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Pass the request on, or answer 429."""
@@ -143,17 +143,29 @@ class Door:
         admission = self.admission()
         try:
             with admission.place() as place:
-                length = _length(scope["headers"], self.most)
-                place.hold(min(length, self.most))  # more is refused as it comes
                 # What is small may need no thread; whether it does is seen once it is here.
-                if length > QUICK_BYTES:
+                if not 0 <= _length(scope["headers"]) <= QUICK_BYTES:
                     admission.check()
                 answer = _Answer(place, send)
-                await self.app(scope, receive, answer.send)
+                await self.app(scope, _received(receive, place), answer.send)
                 if answer.refusal:
                     raise answer.refusal
         except TooManyRequestsError as error:
             await ErrorResponse(error)(scope, receive, send)
+
+
+def _received(receive: Any, place: Place) -> Any:
+    """`receive`, holding what has come of the body; what is only announced takes no memory."""
+    count = 0
+
+    async def receiving() -> MutableMapping[str, Any]:
+        nonlocal count
+        message: MutableMapping[str, Any] = await receive()
+        count += len(message.get("body", b""))
+        place.hold(count)
+        return message
+
+    return receiving
 
 
 class _Answer:
@@ -170,14 +182,14 @@ class _Answer:
     async def send(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             try:
-                self._place.hold(_length(message["headers"], 0))
+                self._place.hold(_length(message["headers"]))
             except TooManyRequestsError as error:
                 self.refusal = error
         if not self.refusal:
             await self._send(message)
 
 
-def _length(headers: Iterable[tuple[bytes, bytes]], unknown: int) -> int:
-    """How many bytes follow the `headers`, as they say; `unknown` where they do not."""
+def _length(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """How many bytes follow the `headers`, as they say; -1 where they do not."""
     text = next((value for name, value in headers if name == b"content-length"), b"")
-    return int(text) if text.isdigit() and len(text) < _DIGITS else unknown
+    return int(text) if text.isdigit() and len(text) < _DIGITS else -1

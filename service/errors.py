@@ -174,5 +174,8 @@ def known_errors(root: type[ApiError] = ApiError) -> list[type[ApiError]]:
 
 def quote(value: Any, length: int = 60) -> str:
     """A client's value for a message: quoted, printable, and cut after `length` characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        return "nested too deeply to be shown"
     return text if len(text) <= length else f"{text[: length - 3]}..."

@@ -25,7 +25,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def around(app: Starlette, settings: Settings, admission: Callable[[], Admission]) -> App:
     """`app` within its layers; `admission()` is asked once there are requests."""
-    door = Door(app, admission, settings.max_body_bytes)
+    door = Door(app, admission)
     limited = Deadline(ApiKeys(door, settings.api_keys), settings.timeout_seconds)
     known = Paths(openapi.routes(settings), paths.published(settings.models_dir))
     answering = OneErrorBody(limited, known, lambda *seen: metrics().answered(*seen))

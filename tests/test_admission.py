@@ -82,6 +82,30 @@ def test_bytes_of_bodies_and_answers_are_counted_until_they_are_sent() -> None:
         one.hold(100)
 
 
+def test_a_body_holds_what_has_come_of_it_and_is_refused_where_there_is_no_room() -> None:
+    async def ask() -> list[Any]:
+        admission = admit(held=100)
+        met: list[Any] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            met.append(len((await receive())["body"]))
+            met.append(len((await receive())["body"]))
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"x" * 30, "more_body": True}
+
+        async def send(message: Any) -> None:
+            met.append(message.get("status"))
+
+        scope = {"type": "http", "method": "POST", "headers": [(b"content-length", b"9999999")]}
+        with admission.place() as other:
+            other.hold(50)
+            await Door(app, lambda: admission)(scope, receive, send)
+        return met
+
+    assert asyncio.run(ask())[:2] == [30, 429]
+
+
 def test_a_large_answer_beside_others_is_refused_before_it_begins() -> None:
     async def ask() -> list[httpx.Response]:
         admission = admit(held=100)
@@ -101,7 +125,7 @@ def test_a_large_answer_beside_others_is_refused_before_it_begins() -> None:
 
             return late
 
-        door: Any = Door(answer, lambda: admission, most=1)
+        door: Any = Door(answer, lambda: admission)
         transport = httpx.ASGITransport(app=door)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await asyncio.gather(*[client.post("/") for _ in range(2)])
@@ -126,7 +150,7 @@ def test_the_door_turns_work_away_and_lets_questions_pass(
     queue = Queue()
     queue.delay = delay
     admission = admit(queue, pending=places)
-    door: Any = Door(PlainTextResponse("fine"), lambda: admission, most=1)
+    door: Any = Door(PlainTextResponse("fine"), lambda: admission)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app=door)

@@ -64,7 +64,16 @@ def test_every_code_is_described_and_in_snake_case(error: type[ApiError]) -> Non
     assert error.__doc__.endswith(".")
 
 
-@pytest.mark.parametrize("value", ["\ud800", "a\nb\x1b[31m", "x" * 1000, b"\x00\xff", float("nan")])
+def nested(depth: int) -> list[object]:
+    found: list[object] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize(
+    "value", [nested(5000), "\ud800", "a\nb\x1b[31m", "x" * 1000, b"\x00\xff", float("nan")]
+)
 def test_a_client_s_value_is_quoted_printable_and_short(value: object) -> None:
     text = quote(value)
     assert text.isprintable()
