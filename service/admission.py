@@ -67,14 +67,17 @@ class Admission:
             self._pending -= 1
             self.held -= place.bytes
 
-    def check(self) -> None:
-        """Ask whether a thread will have time: at the door, and again once all is received.
+    def check(self, delay: float | None = None) -> None:
+        """Ask whether work that comes now may wait `delay` seconds, those of the queue for None.
+
+        It is asked at the door, and again once all is received and what it takes is known.
 
         Raises:
-            TooManyRequestsError: the queue is too long.
+            TooManyRequestsError: that is too long.
 
         """
-        if (delay := self._queue.delay) > self._limits.delay:
+        delay = self._queue.delay if delay is None else delay
+        if delay > self._limits.delay:
             raise TooManyRequestsError(
                 f"work that comes now would wait {delay:.1f} s, more than {self._limits.delay:g} s "
                 "is not asked of anybody; try again in a second"

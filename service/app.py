@@ -36,11 +36,12 @@ from service.logs import configure
 from service.metrics import metrics
 from service.middleware import App, BodyGuard
 from service.model import Done, Run
+from service.paces import Load, sized
 from service.pieces import PiecewiseResponse
 from service.protocol import OpenInference
-from service.reader import Reader, Result, is_quick
+from service.reader import Reader, Result
 from service.registry import LoadError, Registry
-from service.scheduler import QUICK_BYTES, Scheduler
+from service.scheduler import Scheduler, of_numbers
 from service.schemas import (
     ImageInput,
     ImagesInput,
@@ -129,7 +130,7 @@ def _answer_errors(endpoint: Endpoint) -> Endpoint:
         except ApiError as error:
             return ErrorResponse(error)
         except ClientDisconnect:
-            return Response()  # nobody is there to read it
+            return Response(status_code=400)  # nobody is there to read it, but it is counted
 
     return wrapped
 
@@ -198,9 +199,9 @@ class RowReader:
         form = await read_form(request, "images", max_files=settings.max_batch)
         classifier = models.classifier(form.model)
         asked_model.say(request.scope, classifier.name)
-        waits = not all(map(is_quick, form.files))
-        async with self.admission.turn() if waits else contextlib.nullcontext():
-            results = await self._read_digits(classifier, form)
+        loads = [self._reader.load(file) for file in form.files]
+        async with self.admission.turn() if any(loads) else contextlib.nullcontext():
+            results = await self._read_digits(classifier, form, loads)
         return _respond([r.body() if isinstance(r, ApiError) else r for r in results])
 
     @bentoml.api(input_spec=SequencesInput, output_spec=PredictionsOutput)  # type: ignore[untyped-decorator]
@@ -217,7 +218,7 @@ class RowReader:
             asked_model.say(request.scope, run.model.name)
             return run
 
-        predictions = await self.infer(prepare, quick=len(body) <= QUICK_BYTES)
+        predictions = await self.infer(of_numbers("sequences", body), prepare)
         return _respond(predictions)
 
     def models(self) -> Registry:
@@ -234,25 +235,29 @@ class RowReader:
     async def _read_digit(self, classifier: Classifier, form: Form) -> list[Result]:
         """The result of the only file."""
         [file] = form.files
-        return await self.infer(
-            self._reader.finish, classifier, form.preview, [], file, quick=is_quick(file)
-        )
+        load = self._reader.load(file)
+        return await self.infer(load, self._reader.finish, classifier, form.preview, [], file)
 
-    async def _read_digits(self, classifier: Classifier, form: Form) -> list[Result]:
+    async def _read_digits(
+        self, classifier: Classifier, form: Form, loads: list[Load | None]
+    ) -> list[Result]:
         """One result per file, in order; a bad file is an error in its own place."""
         # A step for each image: a request that is given up ends after the one it is at.
-        *others, last = form.files
-        await self._scheduler.run(self._reader.check_pixels, form.files)
+        scheduler, reader, files = self._scheduler, self._reader, form.files
+        headers = sized("headers", len(files), 1e-4 * len(files))
+        await scheduler.run(headers, reader.check_pixels, files)
         readings = [
-            await self._scheduler.run(self._reader.read, file, quick=is_quick(file))
-            for file in others
+            await scheduler.run(load, reader.read, file)
+            for load, file in zip(loads[:-1], files[:-1], strict=True)
         ]
-        return await self._scheduler.infer(
-            self._reader.finish, classifier, form.preview, readings, last
+        # All pictures in one run of the model, which takes more than a moment.
+        last = loads[-1] or sized("pictures", len(files), 1e-4 * len(files))
+        return await scheduler.infer(
+            last, reader.finish, classifier, form.preview, readings, files[-1]
         )
 
     async def infer(
-        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+        self, load: Load | None, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args
     ) -> T:
         """The result of the run of a model that `prepare` gives; see `Scheduler.infer`.
 
@@ -261,9 +266,7 @@ class RowReader:
             Exception: whatever `prepare` raises.
 
         """
-        if not quick:
-            self.admission.check()
-        return await self._scheduler.infer(prepare, *args, quick=quick)
+        return await self._scheduler.infer(load, prepare, *args, check=self.admission.check)
 
 
 def _prefer_latency() -> None:

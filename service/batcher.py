@@ -54,7 +54,7 @@ class Batcher:
         """The result of `run`, or whatever the model or `finish` raises; it fails no other run."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_soon(self._run_all)
+            loop.call_soon(self._gather)
         job = _Job(run, loop.create_future())
         self._waiting.append(job)
         return job.answer
@@ -65,15 +65,15 @@ class Batcher:
             [outputs] = run.model.run_together([run.inputs])
         return run.finish(outputs)
 
-    def _run_all(self) -> None:
+    def _gather(self) -> None:
+        """Make of what has come as few runs as may be."""
         came, self._waiting = self._waiting, []
-        # What timed out, or whose client has gone, is not run.
         companies: dict[Hashable, list[_Job]] = {}
         for job in came:
-            if not job.answer.cancelled():
-                companies.setdefault(job.company, []).append(job)
-        for jobs in itertools.chain.from_iterable(map(self._fitting, companies.values())):
-            self._run(jobs)
+            companies.setdefault(job.company, []).append(job)
+        runs = itertools.chain.from_iterable(map(self._fitting, companies.values()))
+        for jobs in runs:
+            asyncio.get_running_loop().call_soon(self._run, jobs)
 
     def _fitting(self, jobs: list[_Job]) -> Iterator[list[_Job]]:
         """`jobs` in runs that are not too large; a job that is too large has one of its own."""
@@ -88,6 +88,10 @@ class Batcher:
         yield together
 
     def _run(self, jobs: list[_Job]) -> None:
+        # What timed out, or whose client has gone, is not run.
+        jobs = [job for job in jobs if not job.answer.done()]
+        if not jobs:
+            return
         model, began = jobs[0].run.model, time.perf_counter()
         for job in jobs:
             self._metrics.queued(began - job.since)

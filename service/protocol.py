@@ -25,10 +25,11 @@ from service.inference import (
     write_answer,
 )
 from service.model import Done, Model, Run
+from service.paces import Load
 from service.paths import AT_VERSION, INFER, MODEL, PROTOCOL, READY
 from service.pieces import PiecewiseResponse
 from service.registry import Registry
-from service.scheduler import QUICK_BYTES
+from service.scheduler import of_numbers
 from service.tensors import DATATYPE
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class Reader(Protocol):
         """The loaded models, or `NotReadyError`."""
 
     def infer(
-        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+        self, load: Load | None, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args
     ) -> Awaitable[T]:
         """The result of the run that `prepare` gives; see `Scheduler.infer`."""
 
@@ -114,9 +115,8 @@ class OpenInference:
         check_media_type(request.headers.get("content-type", ""))
         length = request.headers.get(HEADER_LENGTH)
         body = await request.body()
-        answer = await self._reader().infer(
-            _infer, model, body, length, self._max_axis, quick=len(body) <= QUICK_BYTES
-        )
+        load = of_numbers(model.name, body)
+        answer = await self._reader().infer(load, _infer, model, body, length, self._max_axis)
         return PiecewiseResponse(answer.body, headers=answer.headers)
 
     def _model(self, request: Request) -> Model:
@@ -135,7 +135,7 @@ async def _refuse(_: Request, error: Any) -> Response:
 
 
 async def _hang_up(_: Request, __: Any) -> Response:
-    return Response()  # nobody is there to read it
+    return Response(status_code=400)  # nobody is there to read it, but it is counted
 
 
 def _infer(model: Model, body: bytes, header_length: str | None, max_axis: int) -> Run[Answer]:

@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Classifier, Prediction, PreviewedPrediction
-from service.decode import count_pixels, is_tiny
+from service.decode import count_pixels, is_tiny, weigh
 from service.errors import ApiError, BatchTooLargeError
 from service.forms import File
 from service.ink import Finding
 from service.metrics import Metrics
 from service.model import Done, Run
+from service.paces import Load, sized
 from service.preprocess import Reading, read_image
 from service.preview import encode
 from service.registry import Registry
@@ -19,6 +20,11 @@ from service.sequences import read_sequences
 from service.settings import Settings
 
 Result = Prediction | ApiError
+
+# Guesses, until pictures of a format and size have been seen: seconds for any picture, and for
+# each of its pixels.
+_LEAST, _PACE, _JPEG_PACE = 3e-3, 30e-9, 3e-9
+_AS_JPEG = ("JPEG", "MPO")
 
 
 class Reader:
@@ -41,6 +47,15 @@ class Reader:
                 f"the {len(files)} images have {pixels} pixels together, at most {most} are "
                 "allowed; send several requests, or smaller images"
             )
+
+    def load(self, file: File) -> Load | None:
+        """What reading an image will take; None: less than half a millisecond, as one of MNIST."""
+        if not isinstance(file, bytes) or is_tiny(file):
+            return None
+        kind, pixels = weigh(file, self._settings.max_pixels)
+        # Large JPEGs are decoded at a reduced size.
+        pace = _JPEG_PACE if kind in _AS_JPEG else _PACE
+        return sized(kind, pixels, _LEAST + pixels * pace)
 
     def read(self, file: File) -> Reading | ApiError:
         """The picture that a model will see of one encoded image, or what is wrong with it."""
@@ -96,11 +111,6 @@ class Reader:
     def _counted(self, predictions: list[Prediction]) -> list[Prediction]:
         self._metrics.predicted(predictions)
         return predictions
-
-
-def is_quick(file: File) -> bool:
-    """Whether an image is read in less than half a millisecond, as one of MNIST's is."""
-    return not isinstance(file, bytes) or is_tiny(file)
 
 
 def _previewed(predictions: list[Prediction], readings: list[Reading]) -> list[Prediction]:

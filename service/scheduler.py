@@ -7,6 +7,7 @@ from typing import TypeVar, TypeVarTuple
 from service.batcher import Batcher
 from service.metrics import Metrics
 from service.model import Done, Run
+from service.paces import Load, Paces, sized
 from service.threads import Threads
 
 T = TypeVar("T")
@@ -15,53 +16,84 @@ Args = TypeVarTuple("Args")
 # Bytes of a body of numbers that is read in less than half a millisecond, about what handing it to
 # a thread costs, under load, in waiting for the interpreter.
 QUICK_BYTES = 32 * 1024
-# Samples that a model runs in about a millisecond; more would keep the event loop for too long.
-_QUICK_SAMPLES = 8
+# Samples, and numbers in them, that a model runs in about a millisecond; more would keep the event
+# loop for too long.
+_QUICK_SAMPLES, _QUICK_NUMBERS = 8, 8 * 28 * 28
+_PACE = 50e-9  # seconds for a byte, until bodies of a kind and length have been seen
+# Seconds beyond which work goes to threads of its own, so that it never holds up all others.
+_SLOW = 0.1
+
+
+def of_numbers(kind: str, body: bytes) -> Load | None:
+    """What it takes to read a body of numbers of this kind and to run a model on them."""
+    if len(body) <= QUICK_BYTES:
+        return None
+    return sized(kind, len(body), len(body) * _PACE)
 
 
 class Scheduler:
-    """Has work done in its place, so that probes and other requests go on."""
+    """Has work done in its place, so that probes and other requests go on.
+
+    A load of None says that work takes less than half a millisecond.
+    """
 
     def __init__(self, threads: int, max_joint: int, metrics: Metrics) -> None:
-        """Keep `threads` threads; runs of several requests hold at most `max_joint` samples."""
-        self._threads, self._batcher = Threads(threads, metrics), Batcher(max_joint, metrics)
+        """Keep `threads` threads, and half as many, at least one, for what is slow.
+
+        Runs of several requests hold at most `max_joint` samples.
+        """
+        self._paces = Paces()
+        self._threads = Threads(threads, self._paces, metrics)
+        self._slow = Threads(max(1, threads // 2), self._paces, metrics)
+        self._batcher = Batcher(max_joint, metrics)
 
     @property
     def delay(self) -> float:
-        """Seconds that work which came now would wait for a thread, as things go."""
+        """Seconds that work of the usual kind would wait which came now, as things go."""
         return self._threads.delay
 
-    async def run(self, work: Callable[[*Args], T], *args: *Args, quick: bool = False) -> T:
-        """What `work(*args)` gives; `quick`: that takes less than half a millisecond.
+    async def run(self, load: Load | None, work: Callable[[*Args], T], *args: *Args) -> T:
+        """What `work(*args)` gives.
 
         Raises:
             Exception: whatever `work` raises.
 
         """
-        if not quick:
-            return await self._threads.run(work, *args)
+        if load:
+            return await self._lane(load).run(load, work, *args)
         await asyncio.sleep(0)  # many in a row let others in between
         return work(*args)
 
     async def infer(
-        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+        self,
+        load: Load | None,
+        prepare: Callable[[*Args], Run[T] | Done[T]],
+        *args: *Args,
+        check: Callable[[float], object] = lambda _: None,
     ) -> T:
         """The result of the run that `prepare(*args)` gives, or of what it found done already.
 
-        `quick`: preparing takes less than half a millisecond.
+        `check` is asked with the seconds that it would have to wait for a thread, if for any.
 
         Raises:
-            Exception: whatever `prepare`, the model or the run's `finish` raises; it fails no other
-                request.
+            Exception: whatever `check`, `prepare`, the model or the run's `finish` raises; it fails
+                no other request.
 
         """
-        if quick:
+        if load:
+            check(self._lane(load).delay)
+            prepared = await self._lane(load).run(load, self._prepare, prepare, *args)
+        else:
             prepared = prepare(*args)
             if isinstance(prepared, Run) and _is_large(prepared):
-                return await self._threads.run(self._batcher.alone, prepared)
-        else:
-            prepared = await self._threads.run(self._prepare, prepare, *args)
+                run = sized(f"run of {prepared.model.name}", prepared.count, _SLOW / 2)
+                check(self._lane(run).delay)
+                return await self._lane(run).run(run, self._batcher.alone, prepared)
         return prepared.result if isinstance(prepared, Done) else await self._batcher.add(prepared)
+
+    def _lane(self, load: Load) -> Threads:
+        """The threads that do such work."""
+        return self._slow if self._paces.expected(load) > _SLOW else self._threads
 
     def _prepare(
         self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args
@@ -74,4 +106,5 @@ class Scheduler:
 
 
 def _is_large(run: Run[T]) -> bool:
-    return run.count > _QUICK_SAMPLES
+    numbers = sum(values.size for values in run.inputs.values())
+    return run.count > _QUICK_SAMPLES or numbers > _QUICK_NUMBERS

@@ -1,5 +1,6 @@
 """From a file to pixels: every format, depth and colour, and every way to be broken."""
 
+import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from service.decode import ENOUGH, Picture, decode
+from service.decode import ENOUGH, Picture, decode, is_tiny, weigh
 from service.errors import EmptyFileError, ImageTooLargeError, NotAnImageError
 from service.preprocess import read_image
 from tests.published import picture
@@ -199,3 +200,28 @@ def test_a_picture_of_a_million_rows_is_refused_before_it_is_decoded() -> None:
     data = encode(Image.new("1", (1, 65_536)))
     with pytest.raises(ImageTooLargeError, match=r"1 x 65536, at most 65535 pixels .* on a side"):
         decode(data, LIMIT)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_a_large_picture_is_weighed_by_its_first_bytes(kind: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (700, 900, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, kind)
+    assert weigh(file.getvalue(), 10**6) == (kind, 630_000)
+    assert weigh(file.getvalue()[:4], 10**6) == ("", 0)
+
+
+def test_only_a_small_png_is_tiny() -> None:
+    def file(side: int, kind: str) -> bytes:
+        stream = io.BytesIO()
+        Image.new("L", (side, side)).save(stream, kind)
+        return stream.getvalue()
+
+    assert is_tiny(file(28, "PNG"))
+    assert not is_tiny(file(33, "PNG"))
+    assert not is_tiny(file(28, "JPEG"))
+    assert not is_tiny(file(28, "PNG") + bytes(5000))
+    # Pillow goes by the second header, and by one behind another chunk.
+    first, second = file(28, "PNG"), file(5000, "PNG")
+    assert not is_tiny(first[:33] + second[8:])
+    assert not is_tiny(first[:8] + b"\x00\x00\x00\x08tEXt" + bytes(12) + second[8:])

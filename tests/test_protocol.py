@@ -11,6 +11,7 @@ import pytest
 
 from service.errors import NotReadyError
 from service.model import Done, Run
+from service.paces import Load
 from service.protocol import OpenInference
 from service.registry import Registry, load
 from service.settings import Settings
@@ -35,7 +36,7 @@ class Reader:
         return self.registry
 
     async def infer(
-        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+        self, load: Load | None, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args
     ) -> T:
         prepared = prepare(*args)
         return finished(prepared) if isinstance(prepared, Run) else prepared.result

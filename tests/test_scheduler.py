@@ -15,13 +15,18 @@ from models.manifest import Manifest, Tensor
 from service.backends import Arrays, Kind
 from service.metrics import metrics
 from service.model import Done, Model, Run
+from service.paces import Load
 from service.scheduler import Scheduler
 
 T = TypeVar("T")
 Floats = NDArray[np.float32]
 
 DEADLINE = 30  # seconds, after which a request has been forgotten
-PLACES = pytest.mark.parametrize("quick", [True, False], ids=["on the loop", "on a thread"])
+PLACES = pytest.mark.parametrize(
+    "load",
+    [None, Load("usual", 0.001), Load("slow", 1.0)],
+    ids=["on the loop", "on a thread", "on one for slow work"],
+)
 
 
 class Doubling:
@@ -74,7 +79,7 @@ def together(*prepares: Callable[[], Any], max_joint: int = 64) -> list[Any]:
 
     async def ask() -> list[Any]:
         scheduler = Scheduler(2, max_joint, metrics())
-        asked = [scheduler.infer(prepare, quick=True) for prepare in prepares]
+        asked = [scheduler.infer(None, prepare) for prepare in prepares]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     return in_time(ask())
@@ -101,7 +106,7 @@ def test_one_that_comes_later_is_run_later() -> None:
     async def ask() -> None:
         scheduler = Scheduler(1, 64, metrics())
         for _ in range(3):
-            await scheduler.infer(functools.partial(run, double, x=rows(1)), quick=True)
+            await scheduler.infer(None, functools.partial(run, double, x=rows(1)))
 
     in_time(ask())
     assert sizes(double) == [1, 1, 1]
@@ -123,14 +128,14 @@ def test_a_large_run_is_made_by_itself_on_a_thread() -> None:
 
 
 @PLACES
-def test_what_is_given_up_is_not_run(quick: bool) -> None:
+def test_what_is_given_up_is_not_run(load: Load | None) -> None:
     double = model()
 
     async def ask() -> Any:
         scheduler = Scheduler(1, 64, metrics())
         given_up, kept = (
             asyncio.ensure_future(
-                scheduler.infer(functools.partial(run, double, x=rows(count)), quick=quick)
+                scheduler.infer(load, functools.partial(run, double, x=rows(count)))
             )
             for count in (3, 1)
         )
@@ -143,7 +148,7 @@ def test_what_is_given_up_is_not_run(quick: bool) -> None:
 
 
 @PLACES
-def test_under_load_every_request_is_answered_with_its_own(quick: bool) -> None:
+def test_under_load_every_request_is_answered_with_its_own(load: Load | None) -> None:
     double, other = model("double"), model("other")
     dice = random.Random(0)
 
@@ -156,7 +161,7 @@ def test_under_load_every_request_is_answered_with_its_own(quick: bool) -> None:
 
     async def one(scheduler: Scheduler, value: int) -> None:
         await asyncio.sleep(dice.random() / 20)  # requests come as they like
-        answer: Awaitable[Any] = scheduler.infer(prepare, value, quick=quick)
+        answer: Awaitable[Any] = scheduler.infer(load, prepare, value)
         if value % 7 == 0:
             with pytest.raises(KeyError):
                 await answer
@@ -169,3 +174,54 @@ def test_under_load_every_request_is_answered_with_its_own(quick: bool) -> None:
 
     in_time(ask())
     assert max(sizes(double)) <= 10
+
+
+def test_slow_work_does_not_hold_up_the_usual() -> None:
+    async def ask() -> list[Any]:
+        scheduler, gate = Scheduler(1, 64, metrics()), threading.Event()
+        slow, usual = Load("slow", 60.0), Load("usual", 0.001)
+        held = asyncio.ensure_future(scheduler.run(slow, gate.wait, DEADLINE))
+        done = await scheduler.run(usual, max, 3, 5)
+        delays: list[float] = []
+        for load in (slow, usual):
+            waiting = asyncio.ensure_future(
+                scheduler.infer(load, lambda: Done(None), check=delays.append)
+            )
+            await asyncio.sleep(0)
+        gate.set()
+        await asyncio.gather(held, waiting)
+        return [done, *delays]
+
+    done, slow, usual = in_time(ask())
+    assert done == 5
+    assert slow > 1
+    assert usual == 0
+
+
+def test_a_large_run_of_a_small_request_is_let_in_like_others() -> None:
+    double = model()
+
+    def refuse(delay: float) -> None:
+        raise KeyError(delay)
+
+    async def ask(count: int) -> Any:
+        prepare = functools.partial(run, double, x=rows(count))
+        return await Scheduler(1, 64, metrics()).infer(None, prepare, check=refuse)
+
+    with pytest.raises(KeyError):
+        in_time(ask(9))
+    assert len(in_time(ask(8))["x"]) == 8
+
+
+def test_long_sequences_do_not_keep_the_event_loop() -> None:
+    long = model(x=("batch", 10_000))
+    seen: list[str] = []
+
+    def prepare() -> Run[Any]:
+        where = threading.current_thread
+        return Run(
+            long, {"x": np.ones((1, 10_000), np.float32)}, lambda _: seen.append(where().name)
+        )
+
+    together(prepare)
+    assert seen[0].startswith("rowreader")

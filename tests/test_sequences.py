@@ -50,6 +50,30 @@ def test_float32_survives_json_exactly() -> None:
     assert model is None
 
 
+@pytest.mark.parametrize(
+    "document", [b'{"sequences":[' + b"[]," * 999_998 + b"]}", b"[" * 10**6, b'{"":' * 10**6]
+)
+def test_a_body_of_millions_of_lists_is_refused_before_it_is_read(document: bytes) -> None:
+    with pytest.raises(InvalidJsonError, match="holds 1000000 lists and objects, at most 200000"):
+        read_sequences(document, LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("at `$" * 10**6 + "\n", "at `$at `$"),
+        ("Expected `" * 10**6, "Expected `Expected `"),
+        ("missing required field `x`", "missing required field `x`"),
+        ("a`b", "a`b"),
+    ],
+)
+def test_an_unknown_field_of_any_name_is_named_at_once(name: str, shown: str) -> None:
+    with pytest.raises(UnexpectedFieldError) as caught:
+        read_sequences(body(zeros(1, 28, 28), **{name: 1}), LIMIT)
+    assert f"the body holds '{shown}" in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
 @pytest.mark.parametrize("model", [None, "gru", ""])
 def test_the_model_s_name(model: str | None) -> None:
     assert read_sequences(body(zeros(1, 28, 28), model=model), LIMIT)[1] == model
@@ -112,7 +136,7 @@ def test_what_is_no_number_names_where(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [b"[]", b"3", b'"x"', b"null", b"[" * 10**6, b'{"sequences": [], "model": 3}']
+    "document", [b"[]", b"3", b'"x"', b"null", b'{"sequences": [], "model": 3}']
 )
 def test_another_document_is_of_the_wrong_type(document: bytes) -> None:
     with pytest.raises(WrongTypeError, match=r'expected \{"sequences"'):

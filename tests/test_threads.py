@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 import pytest
 
 from service.metrics import metrics
+from service.paces import Load, Paces
 from service.threads import Threads
 
 T = TypeVar("T")
 
+LOAD = Load("test", 0.001)
 DEADLINE = 30  # seconds, after which a work has been forgotten
 
 
@@ -33,10 +35,10 @@ def fail() -> None:
 
 def test_what_a_work_gives_or_raises_reaches_whoever_asked() -> None:
     async def ask() -> int:
-        threads = Threads(1, metrics())
+        threads = Threads(1, Paces(), metrics())
         with pytest.raises(KeyError, match="no such"):
-            await threads.run(fail)
-        return await threads.run(max, 3, 5)
+            await threads.run(LOAD, fail)
+        return await threads.run(LOAD, max, 3, 5)
 
     assert in_time(ask()) == 5
 
@@ -45,9 +47,9 @@ def test_what_is_given_up_in_the_queue_is_not_begun_nor_waited_for() -> None:
     begun: list[int] = []
 
     async def ask() -> list[float]:
-        threads, gate = Threads(1, metrics()), threading.Event()
-        busy = threads.run(gate.wait, DEADLINE)
-        queued = [threads.run(begun.append, i) for i in range(200)]
+        threads, gate = Threads(1, Paces(), metrics()), threading.Event()
+        busy = threads.run(LOAD, gate.wait, DEADLINE)
+        queued = [threads.run(LOAD, begun.append, i) for i in range(200)]
         long = threads.delay
         for work in queued:
             work.cancel()
@@ -64,11 +66,11 @@ def test_what_is_given_up_in_the_queue_is_not_begun_nor_waited_for() -> None:
 
 def test_nobody_waits_while_a_thread_is_free() -> None:
     async def ask() -> list[float]:
-        threads, gate = Threads(2, metrics()), threading.Event()
+        threads, gate = Threads(2, Paces(), metrics()), threading.Event()
         idle = threads.delay
-        first = threads.run(gate.wait, DEADLINE)
+        first = threads.run(LOAD, gate.wait, DEADLINE)
         one = threads.delay
-        second = threads.run(gate.wait, DEADLINE)
+        second = threads.run(LOAD, gate.wait, DEADLINE)
         both = threads.delay
         gate.set()
         await asyncio.gather(first, second)
@@ -82,10 +84,10 @@ def test_nobody_waits_while_a_thread_is_free() -> None:
 
 def test_the_delay_grows_with_the_queue() -> None:
     async def ask() -> list[float]:
-        threads, gate = Threads(1, metrics()), threading.Event()
+        threads, gate = Threads(1, Paces(), metrics()), threading.Event()
         works, delays = [], []
         for _ in range(3):
-            works += [threads.run(gate.wait, DEADLINE) for _ in range(1000)]
+            works += [threads.run(LOAD, gate.wait, DEADLINE) for _ in range(1000)]
             delays.append(threads.delay)
         gate.set()
         await asyncio.gather(*works)
@@ -97,8 +99,8 @@ def test_the_delay_grows_with_the_queue() -> None:
 
 def test_what_takes_long_is_thought_to_take_as_long_again() -> None:
     async def ask() -> None:
-        threads, gate = Threads(1, metrics()), threading.Event()
-        work = threads.run(gate.wait, DEADLINE)
+        threads, gate = Threads(1, Paces(), metrics()), threading.Event()
+        work = threads.run(LOAD, gate.wait, DEADLINE)
         await until(lambda: threads.delay > 0.05)  # far more than a work takes as a rule
         gate.set()
         await work

@@ -22,11 +22,14 @@ from service.app import RowReader
 from service.layers import lean
 from service.metrics import Metrics
 from service.model import Done, Model, Outputs, Run
+from service.paces import Load
 from service.scheduler import Scheduler
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 Runs = list[Run[Any]]
+
+SMALL = Load("small", 1e-3)
 
 
 def together(runs: Runs) -> list[Any]:
@@ -39,9 +42,13 @@ class Handed(Scheduler):
     """Every request is handed to a thread, whatever it is; small runs are joined as ever."""
 
     async def infer(
-        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+        self,
+        load: Load | None,
+        prepare: Callable[[*Args], Run[T] | Done[T]],
+        *args: *Args,
+        check: Callable[[float], object] = lambda _: None,
     ) -> T:
-        return await super().infer(prepare, *args, quick=False)
+        return await super().infer(load or SMALL, prepare, *args, check=check)
 
 
 class Hop(Scheduler):
@@ -52,9 +59,13 @@ class Hop(Scheduler):
         self.limit = max_joint
 
     async def infer(
-        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args, quick: bool = False
+        self,
+        load: Load | None,
+        prepare: Callable[[*Args], Run[T] | Done[T]],
+        *args: *Args,
+        check: Callable[[float], object] = lambda _: None,
     ) -> T:
-        prepared = await self.run(prepare, *args)
+        prepared = await self.run(load or SMALL, prepare, *args)
         if isinstance(prepared, Done):
             return prepared.result
         result: T = await self.batch(prepared)

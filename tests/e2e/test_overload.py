@@ -103,3 +103,31 @@ def test_small_pictures_are_answered_beside_any_number_of_large_batches(tmp_path
     assert all(answer.right for answer in asked)
     assert found <= {200, 429}
     assert 200 in found
+
+
+def test_pictures_are_answered_beside_a_crowd_of_huge_ones(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("1", (6400, 7600), 1).save(file, "PNG")  # 48 megapixels in a few kilobytes
+    huge = {"image": ("huge.png", file.getvalue(), "image/png")}
+    usual = upload(seven(300), 7)
+
+    def post(_: int) -> int:
+        url = f"{server.url}/predict"
+        return httpx.post(url, files=huge, timeout=DEADLINE).status_code
+
+    with (
+        serve(tmp_path, {"DEVICE": "cpu"}, as_shipped=True) as server,
+        ThreadPoolExecutor(20) as crowd,
+    ):
+        posted = [crowd.submit(post, i) for i in range(20)]
+        asked = keep_asking(
+            server.url,
+            itertools.repeat(usual),
+            connections=1,
+            until=lambda: all(one.done() for one in posted),
+        )
+        found = {one.result() for one in posted}
+    assert asked
+    assert {answer.status for answer in asked} == {200}
+    assert all(answer.right for answer in asked)
+    assert found == {200, 429}
