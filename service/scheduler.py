@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar, TypeVarTuple
 
 from service.batcher import Batcher
+from service.memory import give_back
 from service.metrics import Metrics
 from service.model import Done, Run
 from service.paces import Load, Paces, sized
@@ -44,7 +45,7 @@ class Scheduler:
         """
         self._paces = Paces()
         self._threads = Threads(threads, self._paces, metrics)
-        self._slow = Threads(max(1, threads // 2), self._paces, metrics)
+        self._slow = Threads(max(1, threads // 2), self._paces, metrics, after=give_back)
         self._batcher = Batcher(max_joint, metrics)
 
     @property

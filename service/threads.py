@@ -32,12 +32,22 @@ class _Begun:
 class Threads:
     """Does work off the event loop, first come, first served, and knows how long that takes."""
 
-    def __init__(self, threads: int, paces: Paces, metrics: Metrics) -> None:
-        """Keep `threads` threads, which go by `paces` and add to what these know."""
+    def __init__(
+        self,
+        threads: int,
+        paces: Paces,
+        metrics: Metrics,
+        after: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Keep `threads` threads, which go by `paces` and add to what these know.
+
+        Each calls `after` when it has done a work.
+        """
         # Not anyio's limiter: it would let go of a thread whose request was given up, while the
         # thread works on, and so let any number of them run.
         self._pool = ThreadPoolExecutor(threads, "rowreader")
         self._threads, self._paces, self._metrics = threads, paces, metrics
+        self._after = after
         self._lock = threading.Lock()  # of all below
         self._queued: dict[object, float] = {}  # works that no thread has begun: expected seconds
         self._begun: dict[object, _Begun] = {}
@@ -73,6 +83,7 @@ class Threads:
             with self._lock:
                 del self._begun[ticket]
             self._paces.learn(load, time.perf_counter() - began)
+            self._after()
 
     def _forget(self, ticket: object, future: Future[T]) -> None:
         if future.cancelled():

@@ -3,9 +3,11 @@
 import io
 import itertools
 import json
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import psutil
 import pytest
@@ -88,3 +90,15 @@ def test_fifty_thousand_requests_take_no_more_than_a_thousand(tmp_path: Path) ->
         late = resident(server)
     print(f"{early / 2**20:.0f} MiB after 1,000 requests, {late / 2**20:.0f} MiB after 50,000")
     assert late < 1.2 * early
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what is freed")
+def test_what_a_huge_picture_took_is_given_back(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("1", (6400, 7600), 1).save(file, "PNG", transparency=0)  # decoded by way of RGBA
+    with serve(tmp_path, {"DEVICE": "cpu"}, as_shipped=True) as server:
+        [worker] = server.workers
+        before = worker.memory_info().rss
+        answer = httpx.post(f"{server.url}/predict", files={"image": file.getvalue()}, timeout=60)
+        assert answer.status_code == 200
+        server.poll(lambda: worker.memory_info().rss < 1.3 * before)
