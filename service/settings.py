@@ -65,8 +65,8 @@ class Settings(BaseSettings):
     workers: Processes = Field(default=1, description="Worker processes, each with every model.")
     threads: Processes = Field(
         default=2,
-        description="Requests of one worker that decode and compute at the same time; half as many, at "
-        "least one, may take more than a tenth of a second beside them.",
+        description="Requests of one worker that decode and compute at the same time; half as "
+        "many, at least one, may take more than a tenth of a second beside them.",
     )
     intra_op_threads: int = Field(
         default=1,
