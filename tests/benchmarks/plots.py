@@ -80,7 +80,8 @@ def _training(samples: Samples) -> Figure:
     """Accuracy on the test images over the seconds of training, a line a loop, a panel a device."""
     figure = Figure(figsize=(6 * len(samples), 4))
     for axes, (device, courses) in zip(_row(figure, len(samples)), samples.items(), strict=True):
-        for name, course in courses.items():
+        learning = {name: c for name, c in courses.items() if any(c["accuracies"])}
+        for name, course in learning.items():
             axes.plot(
                 np.cumsum(course["seconds"]),
                 100 * np.array(course["accuracies"]),

@@ -1,6 +1,6 @@
 """One training loop in a process of its own, which trains only while it has the turn.
 
-python -m tests.benchmarks.trainee ours|larger|tutorial DEVICE STEPS THREADS    # by parts.training
+python -m tests.benchmarks.trainee LOOP DEVICE STEPS THREADS    # started by parts.training
 
 For every line that it reads it trains so many steps, then writes a line of JSON: the seconds that
 they took and the accuracy on all test images afterwards, whose time does not count.
@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch import nn
 
 from tests.benchmarks.peers.tutorial import Tutorial
 from training import mnist
+from training.architectures import COLUMNS, ROWS, RecurrentConfig
 from training.plain_recipe import PlainRecipe
 from training.plain_trainer import PlainTrainer
 from training.tutorials import TUTORIALS
@@ -69,7 +71,27 @@ def larger(recipe: PlainRecipe, root: Path, device: torch.device) -> Ours:
     return Ours(changed, root, device)
 
 
+class Floor:
+    """The LSTM's own way forward and back over one batch, again and again, and nothing else."""
+
+    def __init__(self, recipe: PlainRecipe, _: Path, device: torch.device) -> None:
+        assert isinstance(recipe.network, RecurrentConfig)
+        self.lstm = nn.LSTM(COLUMNS, recipe.network.hidden_size).to(device)
+        self.rows = torch.rand(ROWS, recipe.batch_size, COLUMNS, device=device)
+
+    def run(self, on_step: Callable[[], object]) -> None:
+        """See `Loop.run`; it has no end."""
+        while True:
+            self.lstm(self.rows)[0].sum().backward()
+            on_step()
+
+    def accuracy(self) -> float:
+        """It learns nothing."""
+        return 0.0
+
+
 LOOPS: dict[str, Callable[[PlainRecipe, Path, torch.device], Loop]] = {
+    "floor": Floor,
     "ours": Ours,
     "larger": larger,
     "tutorial": Tutorial,
