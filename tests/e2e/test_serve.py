@@ -4,6 +4,7 @@ import base64
 import concurrent.futures
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,28 @@ def figures(text: str) -> dict[str, float]:
     """Samples of the service's own metrics, by name and labels."""
     lines = [line for line in text.splitlines() if line.startswith("rowreader_")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def test_bentoml_s_own_figures_are_kept(http: httpx.Client) -> None:
+    def grown(name: str, **labels: str) -> float:
+        return sample(http.get("/metrics").text, name, labels) - before[name, *labels.values()]
+
+    asked = {"endpoint": "/predict", "http_response_code": "415"}
+    names = [f"bentoml_service_request_{name}" for name in ("total", "duration_seconds_count")]
+    text = http.get("/metrics").text
+    before = {(name, *asked.values()): sample(text, name, asked) for name in names}
+    http.post("/predict", files=files(b"no image", field="image"))
+    assert [grown(name, **asked) for name in names] == [1, 1]
+    text = http.get("/metrics").text
+    assert sample(text, "bentoml_service_request_in_progress", {"endpoint": "/predict"}) == 0
+    assert sample(text, "bentoml_service_last_request_timestamp_seconds", {}) > time.time() - 60
+
+
+def sample(text: str, name: str, labels: dict[str, str]) -> float:
+    """The sum of all samples of this name that have these labels."""
+    wanted = [f'{label}="{value}"' for label, value in labels.items()]
+    lines = [line for line in text.splitlines() if line.partition("{")[0] == name]
+    return sum(float(line.split()[-1]) for line in lines if all(w in line for w in wanted))
 
 
 def test_metrics_show_what_was_asked_and_what_came_of_it(http: httpx.Client) -> None:
