@@ -284,7 +284,6 @@ def _prepare_logs() -> None:
     """Keep out of the log what is wrong with an upload: its sender is told, in the answer."""
     configure(settings.log_format)
     _log.setLevel(logging.INFO)
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 

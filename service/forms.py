@@ -3,36 +3,28 @@
 An option is a text field of the form or, as suits some clients better, of the query string.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from service.errors import (
     ApiError,
     BatchTooLargeError,
-    MalformedRequestError,
     MissingFieldError,
     NotAFileError,
     UnexpectedFieldError,
     UnsupportedMediaTypeError,
     quote,
 )
+from service.fields import MEDIA_TYPE, Field, TooManyFilesError, read_fields
 from service.options import MODEL, PREVIEW, check_query, flag, in_words, option
 
-MEDIA_TYPE = "multipart/form-data"
 OPTIONS = (MODEL, PREVIEW)
 
 # What clients write of a file whose type they do not know, or have confused with the form's.
 _UNKNOWN_TYPES = frozenset(
     {"", "*/*", "application/octet-stream", "binary/octet-stream", MEDIA_TYPE}
 )
-
-_MAX_FIELDS = 16
-_MAX_FIELD_BYTES = 4096
-
 
 # The bytes of a file, or why they are not looked at.
 File = bytes | UnsupportedMediaTypeError
@@ -62,94 +54,44 @@ async def read_form(request: Request, field: str, max_files: int) -> Form:
     """
     query = request.query_params
     check_query(query, OPTIONS)
-    form = await _parse(request, max_files)
     try:
-        _check_fields(form, field, max_files)
-        uploads = [upload for upload in form.getlist(field) if isinstance(upload, UploadFile)]
-        files = [await _file(upload) for upload in uploads]
-        model, preview = (
-            option(name, [*form.getlist(name), *query.getlist(name)]) for name in OPTIONS
-        )
-        return Form(files, model, flag(PREVIEW, preview))
-    finally:
-        await form.close()
+        # One more than allowed, so that a field of another name is named rather than counted.
+        fields = await read_fields(request, max_files + 1)
+    except TooManyFilesError:
+        raise _too_many(f"more than {max_files + 1}", max_files) from None
+    _check_fields(fields, field, max_files)
+    model, preview = (
+        option(name, [*_named(fields, name), *query.getlist(name)]) for name in OPTIONS
+    )
+    files = [_file(found) for found in fields if found.name == field]
+    return Form(files, model, flag(PREVIEW, preview))
 
 
-class _Parser(MultiPartParser):
-    """Starlette's parser, in memory, and refusing a form that was cut off."""
-
-    spool_max_size = 0  # no temporary files on disk: the limit of the body bounds the memory
-    _ended = False
-
-    def __init__(self, request: Request, max_files: int) -> None:
-        super().__init__(
-            request.headers,
-            self._whole(request.stream()),
-            # One more than allowed: the caller's own check can then name the field.
-            max_files=max_files + 1,
-            max_fields=_MAX_FIELDS,
-            max_part_size=_MAX_FIELD_BYTES,
-        )
-
-    def on_end(self) -> None:
-        self._ended = True
-
-    async def _whole(self, stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        async for chunk in stream:
-            yield chunk
-        if not self._ended:
-            raise MultiPartException("it ends before its closing boundary")
+def _named(fields: list[Field], name: str) -> list[str | Field]:
+    """The texts of this name, and files as they are."""
+    return [found if found.is_file else found.text for found in fields if found.name == name]
 
 
-async def _parse(request: Request, max_files: int) -> FormData:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != MEDIA_TYPE:
-        raise UnsupportedMediaTypeError(
-            f"Content-Type is {quote(media_type)}, expected {MEDIA_TYPE}; "
-            "with curl, upload by `-F image=@digit.png`"
-        )
-    try:
-        return await _Parser(request, max_files).parse()
-    except MultiPartException as error:
-        raise _translate(error.message, max_files) from error
-    except UnicodeError as error:
-        raise MalformedRequestError(
-            "a field of the form cannot be read in the charset that it names; use UTF-8"
-        ) from error
-
-
-async def _file(upload: UploadFile) -> File:
+def _file(field: Field) -> File:
     """The bytes, unless they call themselves something else than an image.
 
     What kind of image is not compared: phones and browsers go by the file's name, and often err.
     """
-    declared = (upload.content_type or "").partition(";")[0].strip().lower()
-    if declared.startswith("image/") or declared in _UNKNOWN_TYPES:
-        return await upload.read()
+    if field.media_type.startswith("image/") or field.media_type in _UNKNOWN_TYPES:
+        return field.data
     return UnsupportedMediaTypeError(
-        f"the file's own Content-Type is {quote(declared)}, expected that of an image, "
+        f"the file's own Content-Type is {quote(field.media_type)}, expected that of an image, "
         "application/octet-stream, or none; with curl, write `-F 'image=@digit.png;type=image/png'`"
     )
 
 
-def _translate(message: str, max_files: int) -> ApiError:
-    if message.startswith("Too many files"):
-        return _too_many(f"more than {max_files + 1}", max_files)
-    if message.startswith("Part exceeded"):
-        return MalformedRequestError(
-            f"a text field of the form exceeds {_MAX_FIELD_BYTES} bytes; "
-            "send an image as a file, with a file name"
-        )
-    return MalformedRequestError(f"the multipart form cannot be read: {message}")
-
-
-def _check_fields(form: FormData, field: str, max_files: int) -> None:
-    if unexpected := sorted(set(form) - {field, *OPTIONS}):
+def _check_fields(fields: list[Field], field: str, max_files: int) -> None:
+    if unexpected := sorted({found.name for found in fields} - {field, *OPTIONS}):
         raise UnexpectedFieldError(
             f"the form holds {quote(unexpected[0])}, expected {field!r} and, if wanted, "
             + in_words(OPTIONS)
         )
-    values = form.getlist(field)
+    values = _named(fields, field)
     if not values:
         raise MissingFieldError(f"the form lacks {field!r}; send an image as a file in it")
     for value in values:

@@ -4,7 +4,7 @@ Written from the same classes that answer: the prediction's schema, the tree of 
 in force. BentoML's own document would show its inputs and errors, which are not ours.
 """
 
-from service import forms, options, protocol_openapi, sequences
+from service import fields, options, protocol_openapi, sequences
 from service.classifier import Prediction, PreviewedPrediction
 from service.errors import (
     BatchTooLargeError,
@@ -144,7 +144,7 @@ def _predictions(settings: Settings) -> Json:
         "/predict": _route(
             "predict",
             "Read the digit in one image.",
-            _body(settings, forms.MEDIA_TYPE, {"image": file}, of_forms),
+            _body(settings, fields.MEDIA_TYPE, {"image": file}, of_forms),
             _PREDICTION,
             (*_ANYWHERE, *_FORM, *_IMAGE),
             given=of_forms,
@@ -153,7 +153,7 @@ def _predictions(settings: Settings) -> Json:
             "predict_batch",
             "Read the digit in each of several images. The results come in the order of the images;"
             " an image that cannot be read is an error in its own place, and the status still 200.",
-            _body(settings, forms.MEDIA_TYPE, {"images": images}, of_forms),
+            _body(settings, fields.MEDIA_TYPE, {"images": images}, of_forms),
             {"type": "array", "items": result},
             (*_ANYWHERE, *_FORM, BatchTooLargeError),
             given=of_forms,
