@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.e2e.server import DEADLINE, ROOT, serve
-from tests.e2e.traffic import Answer, ask_at_a_rate, keep_asking, upload
+from tests.e2e.server import DEADLINE, ROOT, Server, serve
+from tests.e2e.traffic import Answer, Ask, ask_at_a_rate, keep_asking, upload
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
@@ -78,31 +79,32 @@ def test_four_times_what_it_can_do_for_a_minute(tmp_path: Path) -> None:
     )
 
 
+def statuses_of_a_crowd(server: Server, path: str, files: Any, count: int, ask: Ask) -> set[int]:
+    """Of `count` uploads of `files` at once, beside which `ask` is always answered rightly."""
+
+    def post(_: int) -> int:
+        return httpx.post(f"{server.url}{path}", files=files, timeout=DEADLINE).status_code
+
+    with ThreadPoolExecutor(20) as crowd:
+        posted = [crowd.submit(post, i) for i in range(count)]
+        asked = keep_asking(
+            server.url,
+            itertools.repeat(ask),
+            connections=1,
+            until=lambda: all(one.done() for one in posted),
+        )
+    assert {answer.status for answer in asked} == {200}
+    assert all(answer.right for answer in asked)
+    return {one.result() for one in posted}
+
+
 def test_small_pictures_are_answered_beside_any_number_of_large_batches(tmp_path: Path) -> None:
     images = [("images", ("seven.png", LARGE, "image/png"))] * 4
     small = upload(seven(28), 7)
-
-    def batch(_: int) -> int:
-        url = f"{server.url}/predict_batch"
-        return httpx.post(url, files=images, timeout=DEADLINE).status_code
-
-    with (
-        serve(tmp_path, {"DEVICE": "cpu", "THREADS": 1}, as_shipped=True) as server,
-        ThreadPoolExecutor(12) as crowd,
-    ):
-        batches = [crowd.submit(batch, i) for i in range(24)]
-        asked = keep_asking(
-            server.url,
-            itertools.repeat(small),
-            connections=2,
-            until=lambda: all(batch.done() for batch in batches),
-        )
-        found = {batch.result() for batch in batches}
-    assert asked
-    assert {answer.status for answer in asked} == {200}
-    assert all(answer.right for answer in asked)
-    assert found <= {200, 429}
+    with serve(tmp_path, {"DEVICE": "cpu", "THREADS": 1}, as_shipped=True) as server:
+        found = statuses_of_a_crowd(server, "/predict_batch", images, 24, small)
     assert 200 in found
+    assert found <= {200, 429}
 
 
 def test_pictures_are_answered_beside_a_crowd_of_huge_ones(tmp_path: Path) -> None:
@@ -110,24 +112,6 @@ def test_pictures_are_answered_beside_a_crowd_of_huge_ones(tmp_path: Path) -> No
     Image.new("1", (6400, 7600), 1).save(file, "PNG")  # 48 megapixels in a few kilobytes
     huge = {"image": ("huge.png", file.getvalue(), "image/png")}
     usual = upload(seven(300), 7)
-
-    def post(_: int) -> int:
-        url = f"{server.url}/predict"
-        return httpx.post(url, files=huge, timeout=DEADLINE).status_code
-
-    with (
-        serve(tmp_path, {"DEVICE": "cpu"}, as_shipped=True) as server,
-        ThreadPoolExecutor(20) as crowd,
-    ):
-        posted = [crowd.submit(post, i) for i in range(20)]
-        asked = keep_asking(
-            server.url,
-            itertools.repeat(usual),
-            connections=1,
-            until=lambda: all(one.done() for one in posted),
-        )
-        found = {one.result() for one in posted}
-    assert asked
-    assert {answer.status for answer in asked} == {200}
-    assert all(answer.right for answer in asked)
+    with serve(tmp_path, {"DEVICE": "cpu"}, as_shipped=True) as server:
+        found = statuses_of_a_crowd(server, "/predict", huge, 20, usual)
     assert found == {200, 429}
