@@ -1,5 +1,6 @@
 """`make`, where it has to say what is wrong."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -14,8 +15,11 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = ["make", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # Within `make test` it would speak as a make within a make, which names its folders.
+    environ = {name: v for name, v in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
 
 
 def script(path: Path, *lines: str) -> Path:

@@ -88,23 +88,31 @@ def train_all(jobs: Sequence[Job], done: Sequence[Job], options: argparse.Namesp
         # The processes begin here, and take over that Ctrl-C is the parent's to handle.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         left = {pool.submit(_train, job, options): job for job in ordered}
-        signal.signal(signal.SIGINT, handler)
+        # Noted rather than raised at once: a KeyboardInterrupt that meets Python clearing up
+        # something is only reported, and the work would go on.
+        stop = threading.Event()
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
         try:
-            _follow(left, told, bar)
+            _follow(left, told, bar, stop)
         except BrokenProcessPool as error:
             raise CrewError(
                 "a training process was killed, perhaps for want of memory; the same command goes "
                 "on where it stopped, with fewer --workers"
             ) from error
         finally:
+            signal.signal(signal.SIGINT, handler)
             told.stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _follow(left: dict[Future[None], Job], told: _Told, bar: "tqdm[NoReturn]") -> None:
+def _follow(
+    left: dict[Future[None], Job], told: _Told, bar: "tqdm[NoReturn]", stop: threading.Event
+) -> None:
     waiting, total = set(left), float(bar.total or 0)
     while waiting:
         done, waiting = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
+        if stop.is_set():
+            raise KeyboardInterrupt
         try:
             while True:
                 # Seconds add up to slightly more than their total, of which tqdm would warn.
