@@ -12,6 +12,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from service.bombs import PNG, BoundedFile, tile_pixels
 from service.errors import ApiError, EmptyFileError, ImageTooLargeError, NotAnImageError, quote
 
+Bytes = NDArray[np.uint8]
+
 # JPEG includes MPO, which many phones write as .jpg: several in a row, the first is the picture.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 ENOUGH = 800  # pixels on the long side: JPEG can be decoded at 1/2, 1/4 or 1/8, but not below
@@ -21,6 +23,8 @@ _MAX_SIDE = 65_535  # pixels, as in JPEG; decoding costs something for each row,
 _TINY_BYTES, _TINY_PIXELS = 4096, 32 * 32
 _PNG_HEAD = PNG + b"\x00\x00\x00\rIHDR"
 _HEAD_BYTES = 64 * 1024  # in which nearly every file says how large its picture is
+
+_SPARSE = 16  # of so many rows and columns one is looked at first
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -137,30 +141,50 @@ def _to_picture(image: Image.Image) -> Picture:
     if image.mode.startswith(("I", "F")):
         deep = np.asarray(image).astype(np.float32)
         return Picture(deep, 65535 if image.mode.startswith("I;16") else _white(deep))
-    if image.has_transparency_data:
-        image = _over_paper(image.convert("RGBA"))
-    if image.mode in ("1", "L"):
+    if image.mode in ("1", "L") and not image.has_transparency_data:
         return Picture(np.asarray(image.convert("L")), 255)
-    colour = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-    return Picture(colour if _has_colour(colour) else np.ascontiguousarray(colour[..., 0]), 255)
+    pixels = _over_paper(image) if image.has_transparency_data else np.asarray(_as(image, "RGB"))
+    grey = _grey(pixels)
+    return Picture(pixels if grey is None else grey, 255)
 
 
-def _has_colour(pixels: NDArray[np.uint8]) -> bool:
-    """Whether red, green and blue differ anywhere in (h, w, 3) `pixels`."""
-    few = pixels[::16, ::16]  # most coloured pictures show it there
+def _as(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _grey(pixels: Bytes) -> Bytes | None:
+    """(h, w) of (h, w, 3) `pixels` if red, green and blue are alike everywhere."""
+    few = pixels[::_SPARSE, ::_SPARSE]  # most coloured pictures show it there
     if (few[..., 0] != few[..., 1]).any() or (few[..., 0] != few[..., 2]).any():
-        return True
-    red, green, blue = cv2.split(pixels)
-    return not (np.array_equal(red, green) and np.array_equal(red, blue))
+        return None
+    red = cv2.extractChannel(pixels, 0)
+    alike = cv2.norm(cv2.cvtColor(red, cv2.COLOR_GRAY2RGB), pixels, cv2.NORM_INF) == 0
+    return np.asarray(red, dtype=np.uint8) if alike else None
 
 
-def _over_paper(image: Image.Image) -> Image.Image:
-    """Composed over white; over black where only that shows anything, as of a white pen."""
-    for paper in ("white", "black"):
-        composed = Image.alpha_composite(Image.new("RGBA", image.size, paper), image).convert("RGB")
-        if any(np.ptp(extrema) > 0 for extrema in composed.getextrema()):
-            break
-    return composed
+def _over_paper(image: Image.Image) -> Bytes:
+    """(h, w, 3): composed over white; over black where only that shows anything, as of a white pen.
+
+    A canvas that its page has filled is opaque, and taken as it is.
+    """
+    image = _as(image, "RGBA")
+    pixels = np.asarray(image)
+    if np.asarray(cv2.extractChannel(pixels, 3)).min() == 255:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
+    composed = _compose(image, "white")
+    return _compose(image, "black") if _is_even(composed) else composed
+
+
+def _compose(image: Image.Image, paper: str) -> Bytes:
+    composed = Image.new("RGB", image.size, paper)
+    composed.paste(image, mask=image)  # as alpha_composite onto what is opaque, and faster
+    return np.asarray(composed)
+
+
+def _is_even(pixels: Bytes) -> bool:
+    """Whether all of (h, w, 3) `pixels` have one colour."""
+    few = pixels[::_SPARSE, ::_SPARSE]  # enough to see that most have not
+    return bool((few == few[0, 0]).all() and (pixels == pixels[0, 0]).all())
 
 
 def _white(values: NDArray[np.float32]) -> float:

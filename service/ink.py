@@ -138,10 +138,9 @@ def _level(contrast: Bytes, rise: Bytes, mask: Mask) -> float | None:
     """
     if not mask.any():
         return None
-    sharp = cv2.multiply(rise, mask)
-    weights = np.multiply(sharp, sharp, dtype=np.float32)
+    sharp = cv2.multiply(rise, mask).astype(np.float32)
     peak = cv2.dilate(contrast, np.ones((5, 5), np.uint8)).astype(np.float32)
-    return float(np.vdot(weights, peak)) / max(float(weights.sum()), 1e-9)
+    return float(np.vdot(sharp * sharp, peak)) / max(float(np.vdot(sharp, sharp)), 1e-9)
 
 
 def _without_lines(contrast: Bytes, mask: Mask, sure: Mask, found: Lines, floor: float) -> Mask:

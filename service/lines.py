@@ -29,13 +29,18 @@ def find_lines(mask: Mask) -> Lines | None:
     if max(mask.shape) < _LEAST_SIDE:
         return None
     across = _level_lines(mask)
-    down = _level_lines(np.ascontiguousarray(mask.T))
+    down = _level_lines(_turned(mask))
     if down is not None:
-        down = Lines(np.ascontiguousarray(down.mask.T), down.thickness)
+        down = Lines(_turned(down.mask), down.thickness)
     if across is None or down is None:
         return across or down
     both = cv2.bitwise_or(across.mask, down.mask)
     return Lines(np.asarray(both, dtype=np.uint8), max(across.thickness, down.thickness))
+
+
+def _turned(mask: Mask) -> Mask:
+    """`mask` (h, w) as (w, h)."""
+    return np.asarray(cv2.transpose(mask), dtype=np.uint8)
 
 
 def _level_lines(mask: Mask) -> Lines | None:
@@ -72,10 +77,10 @@ def _which(stats: NDArray[np.int32], width: int, run: int) -> tuple[Mask, int]:
     tall = stats[:, cv2.CC_STAT_AREA] / stats[:, cv2.CC_STAT_WIDTH] - 2
     spans[0] = 0
     keep = spans >= _SPAN
-    count = int(keep.sum())
+    count = np.count_nonzero(keep)
     if count == 0:
         return keep.view(np.uint8), 0
-    thickness = max(1, round(float(tall[keep].mean())))
+    thickness = max(1, round(float(tall @ keep) / count))
     if count == 1:
         keep = spans >= _LONE_SPAN
     elif count >= 3:  # a ruled sheet: the pieces of lines that ink divides are lines too

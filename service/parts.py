@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.uint8]
 
+_LEAST = 2  # pixels; a single one is nothing
 _SPECK = 0.02  # of the digit's area; what is smaller is no stroke of it
 _ENTERS = 0.03  # of the picture's border; what covers more comes from outside
 _NEAR = 0.22  # of the digit's longer side; strokes of one digit are not farther apart
@@ -30,6 +31,9 @@ def choose(mask: Mask, sure: Mask) -> Strokes | None:
         sure: (h, w), 1 on what is ink for sure; a part without is none.
 
     """
+    if cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_16U)[0] == 2:
+        # Ground and one part, as in most pictures: there is nothing to weigh.
+        return Strokes(mask, several=False) if _is_alone(mask, sure) else None
     parts = _parts(mask)
     order = _by_worth(parts, sure > 0)
     if not order:
@@ -38,6 +42,11 @@ def choose(mask: Mask, sure: Mask) -> Strokes | None:
     member = np.zeros(len(parts.stats), np.uint8)
     member[chosen] = 1
     return Strokes(np.take(member, parts.labels), several)
+
+
+def _is_alone(mask: Mask, sure: Mask) -> bool:
+    """Whether the only part of `mask` can be a digit's."""
+    return cv2.countNonZero(mask) >= _LEAST and cv2.hasNonZero(cv2.bitwise_and(mask, sure))
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ def _by_worth(parts: _Parts, sure: NDArray[np.bool_]) -> list[int]:
     known[parts.labels[sure]] = True
     known[0] = False
     areas = parts.areas * known
-    candidates = np.flatnonzero(areas >= max(2, 0.01 * areas.max()))
+    candidates = np.flatnonzero(areas >= max(_LEAST, 0.01 * areas.max()))
     candidates = candidates[np.argsort(-areas[candidates])][:40]
     worth = {int(part): _worth(parts, int(part)) for part in candidates}
     order = sorted(worth, key=lambda part: -worth[part])

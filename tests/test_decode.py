@@ -90,6 +90,27 @@ def test_white_ink_on_nothing_is_seen() -> None:
     np.testing.assert_allclose(pixels(Image.fromarray(ink)), DIGIT / 255, atol=1e-6)
 
 
+def test_an_opaque_canvas_is_taken_as_it_is() -> None:
+    canvas = np.random.default_rng(0).integers(0, 256, (40, 30, 4), np.uint8)
+    canvas[..., 3] = 255
+    np.testing.assert_array_equal(
+        decode(encode(Image.fromarray(canvas)), LIMIT).pixels, canvas[..., :3]
+    )
+
+
+@pytest.mark.parametrize("place", [(0, 0), (17, 9), (39, 29)])
+def test_a_single_pixel_is_seen_wherever_it_is(place: tuple[int, int]) -> None:
+    coloured = np.full((40, 30, 3), 100, np.uint8)
+    coloured[place] = 100, 100, 101
+    np.testing.assert_array_equal(decode(encode(Image.fromarray(coloured)), LIMIT).pixels, coloured)
+    dot = np.zeros((40, 30, 4), np.uint8)
+    for ink in (0, 255):  # which shows on white, and on black
+        dot[place] = ink, ink, ink, 255
+        seen = decode(encode(Image.fromarray(dot)), LIMIT).pixels
+        assert (seen == ink).sum() == 1
+        assert seen[place] == ink
+
+
 @pytest.mark.parametrize("size", [(4000, 3000), (3000, 4000), (1601, 1600), (801, 799), (3, 3)])
 def test_large_jpegs_are_decoded_smaller_but_large_enough(size: tuple[int, int]) -> None:
     data = encode(Image.linear_gradient("L").resize(size), "JPEG")

@@ -19,7 +19,7 @@ from tests.benchmarks.ways import MAX_PIXELS
 from tests.pictures import draw
 
 RUNS = {(300, 300): 60, (3000, 4000): 8}
-KINDS = ("clean", "paper", "noise", "coloured_pen", "squared", "mixed")
+KINDS = ("clean", "paper", "noise", "coloured_pen", "squared", "mixed", "alpha")
 
 
 def main() -> None:
@@ -28,9 +28,10 @@ def main() -> None:
     print("| picture | format | kB | ms | decoding |\n| --- | --- | --- | --- | --- |")
     for (height, width), runs in RUNS.items():
         for kind in KINDS:
-            pixels = cv2.imdecode(np.frombuffer(draw(kind, images[0], 0), np.uint8), 1)
-            sized = cv2.resize(np.asarray(pixels), (width, height), interpolation=cv2.INTER_CUBIC)
-            for form in (".jpg", ".png")[: 2 if height < 1000 else 1]:
+            data = np.frombuffer(draw(kind, images[0], 0), np.uint8)
+            pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED))
+            sized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC)
+            for form in forms(sized):
                 data = cv2.imencode(form, sized)[1].tobytes()
                 low, middle, high = np.percentile(times(read_image, data, runs), (10, 50, 90))
                 decoding = np.median(times(decode, data, runs))
@@ -39,6 +40,12 @@ def main() -> None:
                     f"| {middle:.1f} ({low:.1f} to {high:.1f}) | {decoding:.1f} |",
                     flush=True,
                 )
+
+
+def forms(pixels: NDArray[np.generic]) -> list[str]:
+    """The formats in which a picture like `pixels` (h, w) or (h, w, channels) is uploaded."""
+    large, transparent = len(pixels) > 1000, pixels.shape[2:] == (4,)
+    return [".png"] * (not large) + [".jpg"] * (not transparent)
 
 
 def times(step: Callable[[bytes, int], object], data: bytes, runs: int) -> NDArray[np.float64]:
