@@ -5,6 +5,7 @@ closing wider than any stroke erases dark ink and keeps both. What it changed is
 """
 
 import functools
+import itertools
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ Floats = NDArray[np.float32]
 _GLANCE = 75  # pixels on the long side when only the broad view counts
 _COARSE = 50  # pixels on the long side where only colour and light count
 _SURROUNDINGS = 0.25, 0.5  # of the long side: the narrower for uneven light, the wider for fat pens
+_UNDECIDED = 0.9  # of 2; with a lesser skew, the corners of a picture say more of its ground
+_CORNER = 1 / 8  # of the short side
 _WIDEST = 0.33  # no stroke is wider than this share of the long side
 _NARROWER = 0.1, 0.2  # widths tried instead: the narrower, the better uneven light is followed
 _FEWEST = 5  # pixels; where strokes meet, a narrower closing would take ink for ground
@@ -82,9 +85,32 @@ def to_grey(pixels: Bytes, colour: Floats | None) -> Bytes:
 
 
 def is_dark_on_light(grey: Bytes) -> bool:
-    """Whether ink is darker than the ground in (h, w) `grey`: ink is the lesser part of both."""
-    small = shrink(grey, _GLANCE).astype(np.float32)
-    return sum(_skew(small, surroundings) for surroundings in _SURROUNDINGS) <= 0
+    """Whether ink is darker than the ground in (h, w) `grey`.
+
+    Ink is the lesser part of both, except in a picture that is cut to a thick digit.
+    """
+    small = shrink(grey, _GLANCE)
+    levels = small.astype(np.float32)
+    skew = sum(_skew(levels, surroundings) for surroundings in _SURROUNDINGS)
+    light = _is_cut_from_light(small) if abs(skew) < _UNDECIDED else None
+    return skew <= 0 if light is None else light
+
+
+def _is_cut_from_light(grey: Bytes) -> bool | None:
+    """Whether (h, w) `grey` is a digit cut from light ground; None if it does not seem to be cut.
+
+    A digit that a picture is cut to meets the sides, but no corner; if it meets all sides, one may
+    be met too.
+    """
+    dark, light = np.quantile(grey, (0.02, 0.98))
+    bright = grey > (dark + light) / 2
+    side = max(1, int(min(grey.shape) * _CORNER))
+    ends = slice(None, side), slice(-side, None)
+    corners = sum(bool(bright[place].mean() > 0.5) for place in itertools.product(ends, ends))
+    ground = corners > 2
+    met = sum(bool((edge != ground).any()) for edge in (bright[0], bright[-1], *bright.T[[0, -1]]))
+    free = corners if ground else 4 - corners
+    return ground if (free == 4 and met >= 2) or (free == 3 and met == 4) else None
 
 
 def _skew(pixels: Floats, surroundings: float) -> float:

@@ -1,5 +1,6 @@
 """Which of the things that stand out of the ground are the digit's strokes."""
 
+import statistics
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,10 @@ Bytes = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
 Finding = Literal["blank", "several_digits", "not_a_digit"]
 
+_LOW = 0.05  # of the picture; the lowest may be anything
+_GROUND = 0.3  # of it are ground at least, as frames and tables can cover half of it
+_LEFT, _FILLED = 0.15, 0.4  # of it are ground at least, and ink, where a digit fills it
+_NORMAL = statistics.NormalDist()
 _FAINTEST = 13.0  # 255ths of the ground's light; fainter is what paper and cameras do
 _NOISE = 6.0  # standard deviations of the ground's noise; fainter may be noise
 _CLEAR = 1.3  # times the floor; a digit is not just above it
@@ -34,7 +39,16 @@ class Ink:
 
 def find_ink(contrast: Bytes) -> Ink | None:
     """The digit's strokes in (h, w) `contrast`, in 255ths, or None where all is ground."""
-    noise, floor = _noise(contrast)
+    noise, floor = _noise(contrast, _GROUND)
+    if _CLEAR * floor <= 255:
+        return _find_above(contrast, noise, floor)
+    found = _find_above(contrast, *_noise(contrast, _LEFT))
+    fills = found is not None and cv2.countNonZero(found.mask) > _FILLED * contrast.size
+    return found if fills else None
+
+
+def _find_above(contrast: Bytes, noise: float, floor: float) -> Ink | None:
+    """The digit's strokes, if what is below `floor` is of no account, and about `noise`."""
     rise = _rise(contrast)
     level = _level(contrast, rise, _above(contrast, floor))
     if level is None:
@@ -57,7 +71,7 @@ def without_ink(contrast: Bytes) -> Finding:
     Only where ink would have been seen is there none. A crowded picture has no even ground, and
     what looks like the noise of it leaves no room for ink that is clear of it.
     """
-    _, floor = _noise(contrast)
+    _, floor = _noise(contrast, _GROUND)
     return "blank" if _CLEAR * floor <= 255 else "not_a_digit"
 
 
@@ -114,13 +128,13 @@ def _quantile(values: Bytes, share: float) -> float:
     return float(np.partition(values, place)[place])
 
 
-def _noise(contrast: Bytes) -> tuple[float, float]:
-    """The mean of the ground's noise, and the contrast below which all is noise."""
+def _noise(contrast: Bytes, share: float) -> tuple[float, float]:
+    """The mean of the noise of a ground of that `share`, and the contrast below which all is."""
     counts = cv2.calcHist([contrast], [0], None, [256], [0, 256]).ravel().cumsum()
-    # From its lower part, because frames and tables can cover half of a picture.
-    least, low = np.searchsorted(counts, np.array((0.05, 0.3)) * contrast.size).tolist()
-    spread = (low - least) / 1.12  # a normal distribution's quantiles lie so far apart
-    mean = low + 0.52 * spread
+    low, high = np.searchsorted(counts, np.array((_LOW, share)) * contrast.size).tolist()
+    below = _NORMAL.inv_cdf(share)  # in standard deviations from the mean
+    spread = (high - low) / (below - _NORMAL.inv_cdf(_LOW))
+    mean = high - below * spread
     return mean, mean + max(_FAINTEST, _NOISE * spread)
 
 

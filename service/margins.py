@@ -8,15 +8,42 @@ Bytes = NDArray[np.uint8]
 
 _EVEN = 24  # levels between the darkest and the lightest pixel of a margin
 _JUMP = 30  # levels between a margin and the picture's own ground beside it
+_SAME = 0.3  # of what is inside; ink that is as dark as black bars covers less of it
 _DEEPEST = 0.25  # of the side; a margin is not deeper
 
 
 def inside(grey: Bytes) -> tuple[slice, slice]:
     """Where in (h, w) `grey` the picture is without its margins; all of it where it has none."""
-    top, bottom = _margins(np.asarray(cv2.transpose(grey), dtype=np.uint8))
-    left, right = _margins(grey)
     height, width = grey.shape
-    return np.s_[top : height - bottom, left : width - right]
+    left, right = _margins(grey)
+    between = cv2.transpose(grey[:, left : width - right])
+    top, bottom = _margins(np.asarray(between, dtype=np.uint8))
+    if top and not left:  # two bars of a frame end at the others, which may be of another shade
+        left, right = _margins(grey[top : height - bottom])
+    window = np.s_[top : height - bottom, left : width - right]
+    if (top > 0) != (left > 0):
+        rest = grey[window] if left else grey[window].T
+        if _is_cut(rest, int(grey[0, 0])):
+            return np.s_[:, :]
+    return window
+
+
+def _is_cut(rest: Bytes, tone: int) -> bool:
+    """Whether margins at two sides of the `rest` are the ground of a digit that meets the others.
+
+    Args:
+        rest: (h, w), the margins at its left and right taken away.
+        tone: that of the margins.
+
+    """
+    if _is_even(rest[0]) and _is_even(rest[-1]):
+        return False  # the other two sides of a frame
+    low, high = max(0, tone - _EVEN), min(255, tone + _EVEN)
+    return cv2.countNonZero(cv2.inRange(rest, low, high)) > _SAME * rest.size
+
+
+def _is_even(line: Bytes) -> bool:
+    return int(line.max()) - int(line.min()) <= _EVEN
 
 
 def _margins(grey: Bytes) -> tuple[int, int]:
@@ -25,7 +52,7 @@ def _margins(grey: Bytes) -> tuple[int, int]:
     One alone may be a stroke in a picture that is cut to its ink.
     """
     first, last = grey[:, 0], grey[:, -1]
-    if any(int(column.max()) - int(column.min()) > _EVEN for column in (first, last)):
+    if not (_is_even(first) and _is_even(last)):
         return 0, 0
     left = _margin(grey)
     right = _margin(grey[:, ::-1]) if left else 0

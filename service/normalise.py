@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service import ground, ink, margins, strokes
+from service import blocks, ground, ink, margins, strokes
 from service.decode import Picture
 from service.ink import Finding, Ink
 from service.strokes import SIDE
@@ -37,6 +37,7 @@ class Reading:
 
 def normalise(picture: Picture) -> Reading:
     """The digit in `picture`, as MNIST would hold it; MNIST's own pictures come back unchanged."""
+    picture = Picture(blocks.undo(picture.pixels), picture.white)
     as_is = _as_mnist(picture)
     if as_is is not None:
         return Reading(as_is)

@@ -50,6 +50,12 @@ def small(pixels: Bytes) -> Bytes:
     return np.asarray(cv2.resize(inverted, (28, 28), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def cut_to(pixels: Bytes) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the ink in a drawing."""
+    left, top, width, height = cv2.boundingRect((pixels < 128).view(np.uint8))
+    return left, top, left + width, top + height
+
+
 def likeness(one: Floats, other: Floats) -> float:
     """The correlation of two pictures, both blurred a little, for the best of small shifts."""
     first, second = (cv2.GaussianBlur(rows, (0, 0), 1.0) for rows in (one, other))
@@ -122,6 +128,34 @@ def test_a_small_digit_in_a_large_picture_keeps_its_detail() -> None:
     assert likeness(read(page).rows, read(DIGITS["five"]).rows) > 0.95
 
 
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("width", [14, 28])
+@pytest.mark.parametrize("name", DIGITS)
+def test_a_picture_cut_to_its_digit_is_read(name: str, width: int, value: int) -> None:
+    strokes = {"five": [FIVE], "seven": [SEVEN], "four": [*FOUR]}[name]
+    whole = canvas(*strokes, width=width)
+    left, top, right, bottom = cut_to(whole)
+    cut = whole[top:bottom, left:right] ^ np.uint8(value)
+    assert likeness(read(cut).rows, read(whole).rows) > 0.9
+
+
+def test_a_digit_that_fills_nearly_all_of_its_picture_is_read() -> None:
+    whole = canvas([(150, 50), (150, 250)], width=60)
+    left, _, right, _ = cut_to(whole)
+    cut = whole[40:260, left - 8 : right + 8]
+    assert (cut < 128).mean() > 0.7
+    assert likeness(read(cut).rows, read(whole).rows) > 0.9
+
+
+@pytest.mark.parametrize("times", [2, 7, 10])
+@pytest.mark.parametrize("side", [8, 28])
+def test_pixels_that_are_repeated_change_nothing(side: int, times: int) -> None:
+    resized = cv2.resize(DIGITS["five"], (side, side), interpolation=cv2.INTER_AREA)
+    shape = np.asarray(resized, dtype=np.uint8)
+    enlarged = np.repeat(np.repeat(shape, times, axis=0), times, axis=1)
+    np.testing.assert_array_equal(read(enlarged).rows, read(shape).rows)
+
+
 def test_aspect_is_kept() -> None:
     rows = read(canvas(ONE)).rows
     _, _, width, height = cv2.boundingRect((rows > 0).astype(np.uint8))
@@ -192,6 +226,18 @@ def test_a_frame_is_not_the_digit() -> None:
 def test_margins_are_not_the_digit(value: int) -> None:
     faint = np.asarray(180 - (255 - DIGITS["five"].astype(np.float32)) * 0.2, dtype=np.uint8)
     framed = np.pad(faint, 30, constant_values=value)
+    assert likeness(read(framed).rows, read(DIGITS["five"]).rows) > 0.95
+
+
+def test_bars_of_a_frame_may_have_several_shades() -> None:
+    framed = DIGITS["five"].copy()
+    for bar, shade in (
+        (np.s_[:30], 10),
+        (np.s_[-30:], 30),
+        (np.s_[:, :30], 60),
+        (np.s_[:, -30:], 50),
+    ):
+        framed[bar] = shade
     assert likeness(read(framed).rows, read(DIGITS["five"]).rows) > 0.95
 
 

@@ -28,8 +28,8 @@ def main() -> None:
     print("| picture | format | kB | ms | decoding |\n| --- | --- | --- | --- | --- |")
     for (height, width), runs in RUNS.items():
         for kind in KINDS:
-            data = np.frombuffer(draw(kind, images[0], 0), np.uint8)
-            pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED))
+            drawn = np.frombuffer(draw(kind, images[0], 0), np.uint8)
+            pixels = np.asarray(cv2.imdecode(drawn, cv2.IMREAD_UNCHANGED))
             sized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC)
             for form in forms(sized):
                 data = cv2.imencode(form, sized)[1].tobytes()
