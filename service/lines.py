@@ -13,6 +13,7 @@ _THICKEST = 0.03  # of the long side; a line is at most so thick
 _RUN = 0.1  # of the side; a line is straight for at least so long
 _SPAN = 0.6  # of the side; several lines go at least so far
 _PIECE = 0.2  # of the side; so long are the pieces of a line that ink divides
+_OUTER = 0.1  # of the side; a line begins or ends as near to the picture's border
 _LONE_SPAN = 0.9  # a lone one goes nearly from edge to edge, or it may be a stroke
 
 
@@ -76,7 +77,9 @@ def _which(stats: NDArray[np.int32], width: int, run: int) -> tuple[Mask, int]:
     spans = (4 * stats[:, cv2.CC_STAT_WIDTH] - run // 2) / width
     tall = stats[:, cv2.CC_STAT_AREA] / stats[:, cv2.CC_STAT_WIDTH] - 2
     spans[0] = 0
-    keep = spans >= _SPAN
+    left, wide = 4 * stats[:, cv2.CC_STAT_LEFT], 4 * stats[:, cv2.CC_STAT_WIDTH]
+    outer = _OUTER * width - run // 2
+    keep = (spans >= _SPAN) & ((left <= outer) | (left + wide >= width - outer))
     count = np.count_nonzero(keep)
     if count == 0:
         return keep.view(np.uint8), 0

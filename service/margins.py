@@ -47,17 +47,23 @@ def _is_even(line: Bytes) -> bool:
 
 
 def _margins(grey: Bytes) -> tuple[int, int]:
-    """How many columns at the left and at the right are margins; both, and alike, or neither.
+    """How many columns at the left and at the right are margins; both, or neither.
 
-    One alone may be a stroke in a picture that is cut to its ink.
+    One alone may be a stroke in a picture that is cut to its ink, and one darker than the picture
+    and one lighter are its light.
     """
     first, last = grey[:, 0], grey[:, -1]
     if not (_is_even(first) and _is_even(last)):
         return 0, 0
     left = _margin(grey)
     right = _margin(grey[:, ::-1]) if left else 0
-    alike = abs(int(first.min()) - int(last.min())) <= _JUMP
-    return (left, right) if right and alike else (0, 0)
+    if not right:
+        return 0, 0
+    darker = [
+        _middle(margin) < _middle(beside)
+        for margin, beside in ((first, grey[:, left]), (last, grey[:, -1 - right]))
+    ]
+    return (left, right) if darker[0] == darker[1] else (0, 0)
 
 
 def _margin(grey: Bytes) -> int:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service import blocks, ground, ink, margins, strokes
+from service import blocks, ground, ink, margins, sheet, strokes
 from service.decode import Picture
 from service.ink import Finding, Ink
 from service.strokes import SIDE
@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 
 _WORK = 150  # pixels on the long side where the digit is looked for
 _FEW = 32  # pixels on the long side; so small a picture is enlarged first
+_DEEPEST = 2  # a note on a sheet on a desk
 _CLOSE = 60  # a digit smaller than this is looked at again, as near as the picture goes
 
 cv2.setNumThreads(1)  # the service runs several pictures at once, each on its own thread
@@ -41,7 +42,11 @@ def normalise(picture: Picture) -> Reading:
     as_is = _as_mnist(picture)
     if as_is is not None:
         return Reading(as_is)
-    pixels = _to_bytes(picture)
+    return _read(_to_bytes(picture), _DEEPEST)
+
+
+def _read(pixels: Bytes, deeper: int) -> Reading:
+    """The digit in (h, w) or (h, w, 3) `pixels`, or on a sheet in them, and so on."""
     view = ground.shrink(pixels, _WORK)
     colour = ground.ink_colour(view)
     grey = ground.to_grey(view, colour)
@@ -54,6 +59,8 @@ def normalise(picture: Picture) -> Reading:
         grey = _enlarge(grey, dark=dark)
     contrast = ground.contrast(grey, dark=dark)
     found = ink.find_ink(contrast)
+    if deeper and (inner := _on_sheet(pixels, grey, found, deeper)) is not None:
+        return inner
     if found is None:
         return Reading(np.zeros((SIDE, SIDE), np.float32), ink.without_ink(contrast))
     finding = found.finding
@@ -63,6 +70,17 @@ def normalise(picture: Picture) -> Reading:
 
     contrast, found = _look_closer(pixels, see, contrast, found)
     return Reading(strokes.to_rows(contrast, found.mask, found.level), finding)
+
+
+def _on_sheet(pixels: Bytes, grey: Bytes, found: Ink | None, deeper: int) -> Reading | None:
+    """What is on a sheet in the picture, if that is not what was `found`."""
+    if found is not None and not sheet.is_doubtful(grey, found):
+        return None
+    lying = sheet.find_sheet(grey)
+    if lying is None or (found is not None and not sheet.explains(lying, grey, found)):
+        return None
+    inner = _read(sheet.cut_out(pixels, lying, 2 * _WORK), deeper - 1)
+    return inner if inner.finding not in ("blank", "not_a_digit") else None
 
 
 def _enlarge(view: Bytes, *, dark: bool) -> Bytes:

@@ -12,7 +12,9 @@ Mask = NDArray[np.uint8]
 _LEAST = 2  # pixels; a single one is nothing
 _SPECK = 0.02  # of the digit's area; what is smaller is no stroke of it
 _ENTERS = 0.03  # of the picture's border; what covers more comes from outside
+_ENTERING = 0.6  # times the worth of a part that touches the border, as a finger or a pen does
 _NEAR = 0.22  # of the digit's longer side; strokes of one digit are not farther apart
+_NEAR_ENTERING = 0.07  # of it, for what touches the border when the main stroke does not
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def _worth(parts: _Parts, part: int) -> float:
     left, top, width, height = parts.box(part)
     x, y = (left + width / 2) / columns - 0.5, (top + height / 2) / rows - 0.5
     central = 1 - 0.7 * min(1.0, math.hypot(x, y) / 0.7)
-    inside = 0.1 ** (4 * float(parts.contact[part]))
+    contact = float(parts.contact[part])
+    inside = 0.1 ** (4 * contact) * (_ENTERING if contact > 0 else 1.0)
     line = 0.2 if max(width, height) > 15 * min(width, height) else 1.0
     return float(math.sqrt(parts.area(part)) * central * inside * line)
 
@@ -135,8 +138,10 @@ def _contains(parts: _Parts, outer: int, inner: int) -> bool:
 def _gather(parts: _Parts, order: list[int]) -> tuple[list[int], bool]:
     """The strokes of one digit, from its main stroke outwards; and whether there are more."""
     chosen, rest, several = [order[0]], order[1:], False
+    entering: set[int] = set()
     if parts.contact[order[0]] == 0:
         rest = [part for part in rest if parts.contact[part] <= _ENTERS]
+        entering = {part for part in rest if parts.contact[part] > 0}
     while True:
         area = sum(map(parts.area, chosen))
         rest = [part for part in rest if parts.area(part) >= _SPECK * area]
@@ -144,10 +149,13 @@ def _gather(parts: _Parts, order: list[int]) -> tuple[list[int], bool]:
             break
         apart = _distances(parts, chosen, rest)
         left, top, right, bottom = _box(parts, chosen)
-        rivals = [part for part in rest if _is_rival(parts, chosen, part, apart[part])]
+        # A part that the picture's border cuts is a thing, and no other digit.
+        whole = [part for part in rest if part not in entering]
+        rivals = {part for part in whole if _is_rival(parts, chosen, part, apart[part])}
         several = several or bool(rivals)
-        reach = _NEAR * max(right - left, bottom - top)
-        near = [part for part in rest if part not in rivals and apart[part] <= reach]
+        size = max(right - left, bottom - top)
+        reach = {part: (_NEAR_ENTERING if part in entering else _NEAR) * size for part in rest}
+        near = [part for part in rest if part not in rivals and apart[part] <= reach[part]]
         if not near:
             break
         chosen += near

@@ -7,18 +7,30 @@
 
 import zlib
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
-Random = np.random.Generator
-Kind = Callable[[Floats, Random], Bytes]
+from tests.painting import (
+    BLACK,
+    Bytes,
+    Floats,
+    Random,
+    encode,
+    enlarge,
+    finish,
+    ink_on,
+    layer,
+    light_from_a_side,
+    ruling,
+    shadow,
+    sheet,
+    smooth_noise,
+    warp,
+)  # fmt: skip
 
-BLACK = (25.0, 25.0, 30.0)
+Kind = Callable[[Floats, Random], Bytes]
 
 
 def draw(kind: str, digit: NDArray[np.generic], seed: int) -> bytes:
@@ -28,115 +40,6 @@ def draw(kind: str, digit: NDArray[np.generic], seed: int) -> bytes:
     random = np.random.default_rng([seed, zlib.crc32(kind.encode())])
     pixels = KINDS[kind](ink, random)
     return encode(pixels, ".jpg" if kind in ("jpeg", "mixed") else ".png", random)
-
-
-def encode(pixels: Bytes, suffix: str, random: Random) -> bytes:
-    """`pixels` (h, w), (h, w, 3) RGB or (h, w, 4) RGBA as the bytes of a file."""
-    if pixels.ndim == 3:
-        swap = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
-        pixels = np.asarray(cv2.cvtColor(pixels, swap), dtype=np.uint8)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(12, 50))]
-    _, data = cv2.imencode(suffix, pixels, quality if suffix == ".jpg" else [])
-    return data.tobytes()
-
-
-# The pieces that pictures are made of.
-
-
-def enlarge(digit: Floats, height: int) -> Floats:
-    """The digit (28, 28) or (8, 8) in [0, 1] with smooth strokes, `height` pixels tall."""
-    blurred = cv2.GaussianBlur(digit, (3, 3), 0.6) if len(digit) > 8 else digit
-    large = cv2.resize(blurred, (height, height), interpolation=cv2.INTER_CUBIC)
-    steep = 10 * max(1.0, height / 150)
-    ink = 1.1 / (1 + np.exp(-steep * (large - 0.4))) - 0.05
-    return np.asarray(np.clip(ink, 0, 1), dtype=np.float32)
-
-
-def layer(
-    digit: Floats,
-    random: Random,
-    size: tuple[int, int] = (300, 300),
-    tall: tuple[float, float] = (0.55, 0.85),
-    drift: float = 0.08,
-) -> Floats:
-    """Ink (h, w) in [0, 1] of the digit somewhere about the middle.
-
-    `tall` is the range of the 28 rows' height and `drift` the most that the middle is off, both
-    shares of the shorter side.
-    """
-    height, width = size
-    side = int(min(size) * random.uniform(*tall))
-    ink = enlarge(digit, side)
-    x, y = random.uniform(-drift, drift, 2) * min(size)
-    shift = np.array([[1, 0, (width - side) / 2 + x], [0, 1, (height - side) / 2 + y]], np.float32)
-    return np.asarray(cv2.warpAffine(ink, shift, (width, height)), dtype=np.float32)
-
-
-def sheet(size: tuple[int, int], random: Random, light: float = 235, tint: float = 8) -> Floats:
-    """Even paper (h, w, 3), a little tinted and grainy."""
-    colour = light + random.uniform(-tint, tint, 3)
-    grain = random.normal(0, 2, (*size, 1))
-    return np.asarray(colour + grain, dtype=np.float32)
-
-
-def ink_on(paper: Floats, ink: Floats, colour: tuple[float, float, float] = BLACK) -> Floats:
-    """`paper` (h, w, 3) painted with `colour` where `ink` (h, w) is 1."""
-    return paper + ink[..., np.newaxis] * (np.asarray(colour, np.float32) - paper)
-
-
-def finish(picture: NDArray[np.floating[Any]]) -> Bytes:
-    return np.asarray(np.clip(picture, 0, 255) + 0.5).astype(np.uint8)
-
-
-def smooth_noise(size: tuple[int, int], random: Random, cells: int) -> Floats:
-    """(h, w) about normal, varying over a `cells`-th of the picture."""
-    coarse = random.normal(0, 1, (cells, cells)).astype(np.float32)
-    return np.asarray(cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
-
-
-def light_from_a_side(size: tuple[int, int], random: Random, least: float) -> Floats:
-    """(h, w) in [`least`, 1]: light that falls off in some direction, and unevenly."""
-    angle = random.uniform(0, 2 * np.pi)
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    ramp = np.cos(angle) * x / size[1] + np.sin(angle) * y / size[0]
-    ramp += 0.15 * smooth_noise(size, random, 4)
-    ramp = (ramp - ramp.min()) / (ramp.max() - ramp.min())
-    return np.asarray(least + (1 - least) * ramp, dtype=np.float32)
-
-
-def shadow(size: tuple[int, int], random: Random, depth: float) -> Floats:
-    """(h, w): `depth` on one side of a slightly soft, slanted edge, 1 on the other."""
-    angle = random.uniform(0, 2 * np.pi)
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    beyond = np.cos(angle) * (x / size[1] - 0.5) + np.sin(angle) * (y / size[0] - 0.5)
-    edge = 1 / (1 + np.exp(-(beyond - random.uniform(-0.2, 0.2)) * random.uniform(30, 150)))
-    return np.asarray(1 - (1 - depth) * edge, dtype=np.float32)
-
-
-def ruling(size: tuple[int, int], random: Random, *, squared: bool) -> Floats:
-    """(h, w) ink of printed lines, a little aslant."""
-    gap = int(random.uniform(0.06, 0.14) * size[0])
-    thick = int(random.integers(1, 3))
-    slant = np.tan(np.radians(random.uniform(-2.5, 2.5)))
-    start = int(random.integers(0, gap))
-    lines = np.zeros(size, np.float32)
-    height, width = size
-    for at in range(start - gap * 4, max(size) + gap * 4, gap):
-        drop = int(slant * width)
-        cv2.line(lines, (0, at), (width, at + drop), 1.0, thick, cv2.LINE_AA)
-        if squared:
-            cv2.line(lines, (at, 0), (at - int(slant * height), height), 1.0, thick, cv2.LINE_AA)
-    return np.clip(lines, 0, 1)
-
-
-def warp(picture: Floats, matrix: NDArray[np.float64]) -> Floats:
-    size = picture.shape[1], picture.shape[0]
-    return np.asarray(
-        cv2.warpPerspective(picture, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.float32
-    )
-
-
-# The kinds of damage.
 
 
 def clean(digit: Floats, random: Random) -> Bytes:
@@ -372,6 +275,55 @@ def screenshot(digit: Floats, random: Random) -> Bytes:
     return finish(picture)
 
 
+def note(digit: Floats, random: Random) -> Bytes:
+    """A slip of coloured paper, askew on a desk."""
+    size, side = (480, 360), 200
+    desk = sheet(size, random, random.uniform(60, 140), tint=25)
+    grain = 6 * smooth_noise(size, random, 12)[..., np.newaxis]
+    slip = ink_on(
+        sheet((side, side), random, 215, tint=25),
+        layer(digit, random, (side, side), tall=(0.5, 0.75)),
+    )
+    middle = random.uniform((120, 140), (240, 340))
+    centre, size_of_it = (side / 2, side / 2), random.uniform(0.7, 1)
+    turn = np.asarray(cv2.getRotationMatrix2D(centre, random.uniform(-15, 15), size_of_it))
+    turn[:, 2] = turn[:, 2] + middle - side / 2
+    lying = cv2.warpAffine(slip, turn, size[::-1])
+    covered = cv2.warpAffine(np.ones((side, side), np.float32), turn, size[::-1])[..., np.newaxis]
+    light = light_from_a_side(size, random, 0.7)[..., np.newaxis]
+    return finish(((desk + grain) * (1 - covered) + lying * covered) * light)
+
+
+def web_page(digit: Floats, random: Random) -> Bytes:
+    """A page that digits are drawn in: a bar, a heading, a canvas, and buttons below it."""
+    page = np.full((420, 560, 3), random.integers(215, 256), np.uint8)
+    page[:36] = random.integers(30, 120, 3)
+    cv2.putText(page, "Draw a digit", (190, 76), cv2.FONT_HERSHEY_SIMPLEX, 0.9, BLACK, 2)
+    side = int(random.integers(180, 240))
+    left, top = 280 - side // 2, 100
+    ink = layer(digit, random, (side, side))[..., np.newaxis]
+    drawn = 10 + 240 * ink if random.random() < 0.5 else 255 - 250 * ink
+    page[top : top + side, left : left + side] = finish(drawn)
+    cv2.rectangle(page, (left, top), (left + side, top + side), (90.0, 90.0, 90.0), 2)
+    for at, name in ((left, "Clear"), (left + side - 80, "Guess")):
+        cv2.rectangle(page, (at, 360), (at + 80, 392), (40.0, 110.0, 200.0), -1)
+        cv2.putText(page, name, (at + 12, 382), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255.0,) * 3, 1)
+    return page
+
+
+def finger(digit: Floats, random: Random) -> Bytes:
+    """A sheet that somebody holds: a finger lies over its edge."""
+    size = (300, 300)
+    picture = ink_on(sheet(size, random), layer(digit, random, tall=(0.4, 0.55)))
+    angle = random.uniform(0, 2 * np.pi)
+    away = np.array((np.cos(angle), np.sin(angle)))
+    tip, root = (tuple((150 + far * away).astype(int).tolist()) for far in (140, 260))
+    over = np.zeros(size, np.float32)
+    cv2.line(over, tip, root, 1.0, int(random.integers(40, 70)), cv2.LINE_AA)
+    skin = (205.0, 160.0, 135.0) if random.random() < 0.5 else (120.0, 85.0, 65.0)
+    return finish(ink_on(picture, np.asarray(cv2.GaussianBlur(over, (0, 0), 2), np.float32), skin))
+
+
 def mixed(digit: Floats, random: Random) -> Bytes:
     """A quick photo: printed lines or none, any pen, uneven light, askew, unsharp and noisy."""
     size = (480, 360)
@@ -396,6 +348,6 @@ KINDS: dict[str, Kind] = {
         clean, light_on_dark, paper, uneven_light, strong_shadow, blur, motion, perspective,
         rotation, noise, jpeg, ruled, squared, frame, thick_frame, table, specks, faint_pencil,
         coloured_pen, chalkboard, tiny, small, huge, off_centre, broken, texture, thin, thick,
-        alpha, screenshot, mixed,
+        alpha, screenshot, web_page, note, finger, mixed,
     )
 }  # fmt: skip
