@@ -102,13 +102,13 @@ def _is_cut_from_light(grey: Bytes) -> bool | None:
     A digit that a picture is cut to meets the sides, but no corner; if it meets all sides, one may
     be met too.
     """
-    dark, light = np.quantile(grey, (0.02, 0.98))
-    bright = grey > (dark + light) / 2
+    _, bright = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     side = max(1, int(min(grey.shape) * _CORNER))
     ends = slice(None, side), slice(-side, None)
     corners = sum(bool(bright[place].mean() > 0.5) for place in itertools.product(ends, ends))
     ground = corners > 2
-    met = sum(bool((edge != ground).any()) for edge in (bright[0], bright[-1], *bright.T[[0, -1]]))
+    edges = bright[0], bright[-1], bright[:, 0], bright[:, -1]
+    met = sum(bool((edge != ground).any()) for edge in edges)
     free = corners if ground else 4 - corners
     return ground if (free == 4 and met >= 2) or (free == 3 and met == 4) else None
 

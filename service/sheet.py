@@ -47,9 +47,9 @@ def is_doubtful(grey: Bytes, found: Ink) -> bool:
     if found.finding is not None or _is_hole(grey, ink):
         return True
     _, _, width, height = cv2.boundingRect(ink)
-    corners = int(ink[[0, 0, -1, -1], [0, -1, 0, -1]].sum())
-    if corners <= 2 and min(width / ink.shape[1], height / ink.shape[0]) > _FILLS:
-        return False  # a digit that the picture is cut to
+    if min(width / ink.shape[1], height / ink.shape[0]) > _FILLS:
+        corners = sum(int(ink[y, x]) for y, x in ((0, 0), (0, -1), (-1, 0), (-1, -1)))
+        return corners > 2  # or it is a digit that the picture is cut to
     if any(edge.any() for edge in (ink[0], ink[-1], ink[:, 0], ink[:, -1])):
         return True
     contours, _ = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
