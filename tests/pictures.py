@@ -42,6 +42,11 @@ def draw(kind: str, digit: NDArray[np.generic], seed: int) -> bytes:
     return encode(pixels, ".jpg" if kind in ("jpeg", "mixed") else ".png", random)
 
 
+def own_size(digit: Floats, random: Random) -> Bytes:
+    """As it came, 28 x 28 or 8 x 8, in either polarity."""
+    return finish(255 * digit if random.random() < 0.5 else 255 - 255 * digit)
+
+
 def clean(digit: Floats, random: Random) -> Bytes:
     return finish(255 - 255 * layer(digit, random))
 
@@ -345,9 +350,9 @@ def mixed(digit: Floats, random: Random) -> Bytes:
 KINDS: dict[str, Kind] = {
     kind.__name__: kind
     for kind in (
-        clean, light_on_dark, paper, uneven_light, strong_shadow, blur, motion, perspective,
-        rotation, noise, jpeg, ruled, squared, frame, thick_frame, table, specks, faint_pencil,
-        coloured_pen, chalkboard, tiny, small, huge, off_centre, broken, texture, thin, thick,
-        alpha, screenshot, web_page, note, finger, mixed,
+        own_size, clean, light_on_dark, paper, uneven_light, strong_shadow, blur, motion,
+        perspective, rotation, noise, jpeg, ruled, squared, frame, thick_frame, table, specks,
+        faint_pencil, coloured_pen, chalkboard, tiny, small, huge, off_centre, broken, texture,
+        thin, thick, alpha, screenshot, web_page, note, finger, mixed,
     )
 }  # fmt: skip

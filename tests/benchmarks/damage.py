@@ -19,7 +19,7 @@ Bytes = NDArray[np.uint8]
 
 HARD = (
     "strong_shadow", "squared", "ruled", "faint_pencil", "chalkboard", "table",
-    "thick_frame", "tiny", "coloured_pen", "broken", "texture", "mixed",
+    "note", "tiny", "coloured_pen", "broken", "web_page", "mixed",
 )  # fmt: skip
 TILE = 168  # pixels; six times 28
 
