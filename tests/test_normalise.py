@@ -289,8 +289,16 @@ def test_empty_paper_is_blank() -> None:
     assert not reading.rows.any()
 
 
-def test_a_sheet_of_many_pictures_is_not_blank() -> None:
-    assert read_image(SHEET.read_bytes(), LIMIT).finding == "not_a_digit"
+def test_a_sheet_of_many_pictures_is_refused_and_not_as_blank() -> None:
+    assert read_image(SHEET.read_bytes(), LIMIT).finding in ("not_a_digit", "several_digits")
+    # So is one whose pictures have no ground in common.
+    kinds = ("texture", "noise", "chalkboard", "coloured_pen", "uneven_light", "squared")
+    tiles = []
+    for seed, kind in enumerate(kinds * 4):
+        drawn = np.frombuffer(draw(kind, small(DIGITS["five"]), seed), np.uint8)
+        tiles.append(cv2.resize(np.asarray(cv2.imdecode(drawn, cv2.IMREAD_COLOR)), (100, 100)))
+    page = np.vstack([np.hstack(tiles[row : row + 6]) for row in range(0, 24, 6)])
+    assert read(np.asarray(page, dtype=np.uint8)).finding in ("not_a_digit", "several_digits")
 
 
 @pytest.mark.parametrize(("spread", "finding"), [(4, "blank"), (80, "not_a_digit")])
