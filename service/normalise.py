@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 
 _WORK = 150  # pixels on the long side where the digit is looked for
 _FEW = 32  # pixels on the long side; so small a picture is enlarged first
+_SHOWS_A_SHEET = 64  # pixels on the long side, at least
 _DEEPEST = 2  # a note on a sheet on a desk
 _CLOSE = 60  # a digit smaller than this is looked at again, as near as the picture goes
 
@@ -74,6 +75,8 @@ def _read(pixels: Bytes, deeper: int) -> Reading:
 
 def _on_sheet(pixels: Bytes, grey: Bytes, found: Ink | None, deeper: int) -> Reading | None:
     """What is on a sheet in the picture, if that is not what was `found`."""
+    if max(pixels.shape[:2]) < _SHOWS_A_SHEET:
+        return None
     if found is not None and not sheet.is_doubtful(grey, found):
         return None
     lying = sheet.find_sheet(grey)

@@ -17,8 +17,6 @@ Bytes = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
 Outline = NDArray[np.int32]
 
-LEAST_SIDE = 64  # pixels; a smaller picture shows no sheet
-
 _LEAST, _MOST = 0.03, 0.85  # of the picture
 _NARROWEST = 16  # pixels
 _SLENDER = 3.0  # times as long as wide; a stroke is more
@@ -79,8 +77,6 @@ def find_sheet(grey: Bytes) -> Mask | None:
 
     Nor is there one among several of its size, as in a form or on a page of pictures.
     """
-    if max(grey.shape) < LEAST_SIDE:
-        return None
     smooth = np.asarray(cv2.medianBlur(grey, 3), dtype=np.uint8)
     sheets = [sheet for limit in _limits(smooth) for sheet in _sheets(grey, smooth, limit)]
     sheets.sort(key=cv2.countNonZero, reverse=True)
