@@ -39,8 +39,10 @@ class Reading:
 
 def normalise(picture: Picture) -> Reading:
     """The digit in `picture`, as MNIST would hold it; MNIST's own pictures come back unchanged."""
-    picture = Picture(blocks.undo(picture.pixels), picture.white)
     as_is = _as_mnist(picture)
+    if as_is is None:
+        picture = Picture(blocks.undo(picture.pixels), picture.white)
+        as_is = _as_mnist(picture)
     if as_is is not None:
         return Reading(as_is)
     return _read(_to_bytes(picture), _DEEPEST)
