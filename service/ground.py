@@ -43,6 +43,12 @@ def shrink(pixels: Bytes, side: int) -> Bytes:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
+def crop(pixels: Bytes, window: tuple[slice, slice], scale: float) -> Bytes:
+    """What `window`, found in a view `scale` times smaller, shows of `pixels`."""
+    rows, columns = (slice(round(s.start * scale), round(s.stop * scale)) for s in window)
+    return pixels[rows, columns]
+
+
 def _halve(pixels: Bytes) -> Bytes:
     """The means of two by two pixels, which OpenCV takes ten times as fast as those of others."""
     height, width = pixels.shape[:2]
@@ -206,7 +212,7 @@ def _kept(paper: Bytes, width: float, weights: Floats) -> float:
 
 def _edges(pixels: Bytes) -> Floats:
     """How much pixels (h, w) differ from their neighbours."""
-    edges = cv2.morphologyEx(pixels, cv2.MORPH_GRADIENT, _square(3))
+    edges = cv2.morphologyEx(pixels, cv2.MORPH_GRADIENT, square(3))
     return np.asarray(edges, dtype=np.float32)
 
 
@@ -220,9 +226,10 @@ def _ground(paper: Bytes, width: float) -> Bytes:
 
 def _closed(paper: Bytes, width: float) -> Bytes:
     side = max(3, int(max(paper.shape) * width) | 1)
-    return np.asarray(cv2.morphologyEx(paper, cv2.MORPH_CLOSE, _square(side)), dtype=np.uint8)
+    return np.asarray(cv2.morphologyEx(paper, cv2.MORPH_CLOSE, square(side)), dtype=np.uint8)
 
 
 @functools.lru_cache
-def _square(side: int) -> Bytes:
+def square(side: int) -> Bytes:
+    """The structuring element (side, side) of ones."""
     return np.ones((side, side), np.uint8)

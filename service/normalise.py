@@ -55,7 +55,7 @@ def _read(pixels: Bytes, deeper: int) -> Reading:
     grey = ground.to_grey(view, colour)
     window = margins.inside(grey)
     if grey[window].shape != grey.shape:
-        pixels = _crop(pixels, window, max(pixels.shape[:2]) / max(grey.shape))
+        pixels = ground.crop(pixels, window, max(pixels.shape[:2]) / max(grey.shape))
         grey = ground.to_grey(ground.shrink(pixels, _WORK), colour)
     dark = ground.is_dark_on_light(grey)
     if max(grey.shape) <= _FEW:
@@ -96,12 +96,6 @@ def _enlarge(view: Bytes, *, dark: bool) -> Bytes:
     return np.asarray(cv2.resize(rimmed, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
 
-def _crop(pixels: Bytes, window: tuple[slice, slice], scale: float) -> Bytes:
-    """What `window`, found in a view `scale` times smaller, shows of `pixels`."""
-    rows, columns = (slice(round(s.start * scale), round(s.stop * scale)) for s in window)
-    return pixels[rows, columns]
-
-
 def _look_closer(
     pixels: Bytes, see: Callable[[Bytes], Bytes], contrast: Bytes, found: Ink
 ) -> tuple[Bytes, Ink]:
@@ -113,7 +107,7 @@ def _look_closer(
     margin = max(width, height) * 0.6 + 2
     left, top = max(0, int(left - margin)), max(0, int(top - margin))
     right, bottom = int(left + width + 2 * margin), int(top + height + 2 * margin)
-    closer = see(ground.shrink(_crop(pixels, np.s_[top:bottom, left:right], scale), _WORK))
+    closer = see(ground.shrink(ground.crop(pixels, np.s_[top:bottom, left:right], scale), _WORK))
     near = cv2.dilate(found.mask, np.ones((3, 3), np.uint8))[top:bottom, left:right]
     near = cv2.resize(near, closer.shape[::-1], interpolation=cv2.INTER_LINEAR)
     again = ink.trace(closer, np.asarray(near, dtype=np.uint8))

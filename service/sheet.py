@@ -107,19 +107,18 @@ def _sheets(grey: Bytes, smooth: Bytes, limit: int) -> Iterator[Mask]:
     """The sheets of one level, above or below `limit`."""
     light = smooth > limit
     for side in (light, ~light):
-        mask = cv2.morphologyEx(side.view(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+        mask = cv2.morphologyEx(side.view(np.uint8), cv2.MORPH_OPEN, ground.square(5))
         contours, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
         for outline, relatives in zip(contours, () if tree is None else tree[0], strict=True):
-            is_hole = relatives[3] >= 0
-            hull = None if is_hole else _angular(np.asarray(outline, dtype=np.int32), grey.shape)
+            if relatives[3] >= 0:  # a hole in another
+                continue
+            hull = _angular(np.asarray(outline, dtype=np.int32), grey.shape)
             if hull is None:
                 continue
-            filled = cv2.fillConvexPoly(np.zeros_like(grey), hull, 1)
-            sheet = np.asarray(filled, dtype=np.uint8)
+            sheet = np.asarray(cv2.fillConvexPoly(np.zeros_like(grey), hull, 1), dtype=np.uint8)
             own = np.asarray(cv2.bitwise_and(sheet, mask), dtype=np.uint8)
-            if cv2.countNonZero(own) > _FLAT * cv2.countNonZero(sheet) and _is_apart(
-                grey, sheet, own
-            ):
+            flat = cv2.countNonZero(own) > _FLAT * cv2.countNonZero(sheet)
+            if flat and _is_apart(grey, sheet, own):
                 yield sheet
 
 
@@ -128,14 +127,13 @@ def _angular(outline: Outline, shape: tuple[int, ...]) -> Outline | None:
     left, top, width, height = cv2.boundingRect(outline)
     if min(width, height) < _NARROWEST or max(width, height) > _SLENDER * min(width, height):
         return None
-    bottom, right = (end - start for end, start in zip(shape, (top, left), strict=True))
-    if (width, height) == shape[::-1]:
+    if (height, width) == shape:
         return None
     hull = np.asarray(cv2.convexHull(outline), dtype=np.int32)
     area = cv2.contourArea(hull)
     if not _LEAST < area / (shape[0] * shape[1]) < _MOST:
         return None
-    is_cut = left == 0 or top == 0 or width == right or height == bottom
+    is_cut = min(left, top, shape[0] - top - height, shape[1] - left - width) == 0
     if cv2.contourArea(outline) < (_CONVEX_CUT if is_cut else _CONVEX) * area:
         return None
     corners = cv2.approxPolyDP(hull, 0.04 * cv2.arcLength(hull, True), True)
@@ -157,24 +155,20 @@ def _is_apart(grey: Bytes, sheet: Mask, own: Mask) -> bool:
     seen[2:-2, 2:-2] = rim[2:-2, 2:-2]
     if cv2.countNonZero(seen) < _SEEN * cv2.countNonZero(rim):
         return False
-    beyond = cv2.subtract(cv2.dilate(sheet, _square(13)), cv2.dilate(sheet, _square(9)))
+    beyond = cv2.subtract(cv2.dilate(sheet, ground.square(13)), cv2.dilate(sheet, ground.square(9)))
     inside, outside = (float(np.median(grey[place > 0])) for place in (own, beyond))
     if abs(inside - outside) < _STEP:
         return False
-    step = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, _square(5))[seen > 0]
+    step = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, ground.square(5))[seen > 0]
     return cv2.countNonZero(cv2.inRange(step, _STEP + 1, 255)) > _SHARP * step.size
 
 
 def _eroded(mask: Mask, side: int, beyond: int = 0) -> Mask:
     """`mask` without its rim; `beyond` the border it goes on, or not."""
     eroded = cv2.erode(
-        mask, _square(side), borderType=cv2.BORDER_CONSTANT, borderValue=(beyond, 0, 0, 0)
+        mask, ground.square(side), borderType=cv2.BORDER_CONSTANT, borderValue=(beyond, 0, 0, 0)
     )
     return np.asarray(eroded, dtype=np.uint8)
-
-
-def _square(side: int) -> Mask:
-    return np.ones((side, side), np.uint8)
 
 
 def explains(sheet: Mask, grey: Bytes, found: Ink) -> bool:
@@ -211,12 +205,9 @@ def cut_out(pixels: Bytes, sheet: Mask, side: int) -> Bytes:
     """
     scale = max(pixels.shape[:2]) / max(sheet.shape)
     left, top, width, height = cv2.boundingRect(sheet)
-    rows, columns = (
-        slice(round(start * scale), round((start + length) * scale))
-        for start, length in ((top, height), (left, width))
-    )
-    cut = ground.shrink(pixels[rows, columns], side)
-    kept = _kept(sheet[top : top + height, left : left + width], cut.shape[:2])
+    window = np.s_[top : top + height, left : left + width]
+    cut = ground.shrink(ground.crop(pixels, window, scale), side)
+    kept = _kept(sheet[window], cut.shape[:2])
     ys, xs = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
     if not len(ys):
         return cut

@@ -140,12 +140,13 @@ def test_a_picture_cut_to_its_digit_is_read(name: str, width: int, value: int) -
     assert likeness(read(cut).rows, read(whole).rows) > 0.9
 
 
-def test_a_digit_that_fills_nearly_all_of_its_picture_is_read() -> None:
-    whole = canvas([(150, 50), (150, 250)], width=60)
-    left, _, right, _ = cut_to(whole)
-    cut = whole[40:260, left - 8 : right + 8]
-    assert (cut < 128).mean() > 0.7
-    assert likeness(read(cut).rows, read(whole).rows) > 0.9
+def test_a_digit_that_leaves_hardly_any_even_ground_is_read() -> None:
+    upper = [(150, 150), (110, 110), (150, 60), (190, 110), (150, 150)]
+    lower = [(100, 200), (150, 245), (200, 200), (150, 150)]
+    soft = cv2.GaussianBlur(canvas([*upper, *lower], width=60), (0, 0), 6)
+    whole = np.asarray(soft, dtype=np.uint8)
+    left, top, right, bottom = cut_to(whole)
+    assert likeness(read(whole[top:bottom, left:right]).rows, read(whole).rows) > 0.9
 
 
 @pytest.mark.parametrize("times", [2, 7, 10])
@@ -232,16 +233,10 @@ def test_margins_are_not_the_digit(value: int) -> None:
     assert likeness(read(framed).rows, read(DIGITS["five"]).rows) > 0.95
 
 
-def test_bars_of_a_frame_may_have_several_shades() -> None:
-    framed = DIGITS["five"].copy()
-    for bar, shade in (
-        (np.s_[:30], 10),
-        (np.s_[-30:], 30),
-        (np.s_[:, :30], 60),
-        (np.s_[:, -30:], 50),
-    ):
-        framed[bar] = shade
-    assert likeness(read(framed).rows, read(DIGITS["five"]).rows) > 0.95
+@pytest.mark.parametrize("seed", [79, 82, 89])  # of frames whose bars differ by 30 levels and more
+def test_bars_of_a_frame_may_have_several_shades(seed: int) -> None:
+    framed = read_image(draw("thick_frame", small(DIGITS["seven"]), seed), LIMIT)
+    assert likeness(framed.rows, read(DIGITS["seven"]).rows) > 0.85
 
 
 def test_specks_are_dropped() -> None:

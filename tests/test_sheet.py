@@ -5,18 +5,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.decode import Picture
-from service.normalise import Reading, normalise
 from service.sheet import find_sheet
-from tests.test_normalise import DIGITS, canvas, likeness
+from tests.test_normalise import DIGITS, canvas, likeness, read
 
 Bytes = NDArray[np.uint8]
 
 SIZE = (360, 480)
-
-
-def read(pixels: Bytes) -> Reading:
-    return normalise(Picture(pixels, 255))
 
 
 def desk(level: float) -> Bytes:
@@ -99,11 +93,14 @@ def test_a_bar_across_a_portrait_screenshot_does_not_take_that_of_a_seven() -> N
 
 
 @pytest.mark.parametrize("name", DIGITS)
-def test_digits_shadows_and_forms_are_no_sheets(name: str) -> None:
+def test_digits_and_shadows_are_no_sheets(name: str) -> None:
     assert find_sheet(DIGITS[name]) is None
     shaded = DIGITS[name].astype(np.float32)
     shaded *= 0.5 + 0.5 / (1 + np.exp((np.arange(300, dtype=np.float32) - 150) / 8))
     assert find_sheet(np.asarray(shaded, dtype=np.uint8)) is None
+
+
+def test_the_fields_of_a_form_are_no_sheets() -> None:
     form = np.full((300, 300), 255, np.uint8)
     for left in range(10, 290, 70):
         for top in range(10, 290, 70):
