@@ -18,7 +18,7 @@ Args = TypeVarTuple("Args")
 
 @dataclass(frozen=True)
 class _Begun:
-    """A work that a thread is at, since when (by time.perf_counter), and what it will take."""
+    """A work that a thread is at, since when (by the threads' clock), and what it will take."""
 
     since: float
     expected: float
@@ -38,16 +38,18 @@ class Threads:
         paces: Paces,
         metrics: Metrics,
         after: Callable[[], object] = lambda: None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Keep `threads` threads, which go by `paces` and add to what these know.
 
-        Each calls `after` when it has done a work.
+        Each calls `after` when it has done a work. `clock` tells the time in seconds, from any
+        beginning; threads call it too.
         """
         # Not anyio's limiter: it would let go of a thread whose request was given up, while the
         # thread works on, and so let any number of them run.
         self._pool = ThreadPoolExecutor(threads, "rowreader")
         self._threads, self._paces, self._metrics = threads, paces, metrics
-        self._after = after
+        self._after, self._clock = after, clock
         self._lock = threading.Lock()  # of all below
         self._queued: dict[object, float] = {}  # works that no thread has begun: expected seconds
         self._begun: dict[object, _Begun] = {}
@@ -58,7 +60,7 @@ class Threads:
         with self._lock:
             self._queued[ticket] = self._paces.expected(load)
         bound = functools.partial(work, *args)
-        future = self._pool.submit(self._work, ticket, load, time.perf_counter(), bound)
+        future = self._pool.submit(self._work, ticket, load, self._clock(), bound)
         future.add_done_callback(functools.partial(self._forget, ticket))
         return asyncio.wrap_future(future)
 
@@ -68,12 +70,12 @@ class Threads:
         with self._lock:
             if len(self._begun) + len(self._queued) < self._threads:
                 return 0.0
-            now = time.perf_counter()
+            now = self._clock()
             left = sum(work.left(now) for work in self._begun.values())
             return (left + sum(self._queued.values())) / self._threads
 
     def _work(self, ticket: object, load: Load, submitted: float, work: Callable[[], T]) -> T:
-        began = time.perf_counter()
+        began = self._clock()
         self._metrics.queued(began - submitted)
         with self._lock:
             self._begun[ticket] = _Begun(began, self._queued.pop(ticket))
@@ -82,7 +84,7 @@ class Threads:
         finally:
             with self._lock:
                 del self._begun[ticket]
-            self._paces.learn(load, time.perf_counter() - began)
+            self._paces.learn(load, self._clock() - began)
             self._after()
 
     def _forget(self, ticket: object, future: Future[T]) -> None:

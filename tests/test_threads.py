@@ -24,6 +24,11 @@ def in_time(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(limited())
 
 
+def stopped(threads: int) -> Threads:
+    """Threads whose clock stands still, so that what they expect is not of the machine's load."""
+    return Threads(threads, Paces(), metrics(), clock=lambda: 0.0)
+
+
 async def until(condition: Any) -> None:
     while not condition():
         await asyncio.sleep(0)
@@ -47,7 +52,7 @@ def test_what_is_given_up_in_the_queue_is_not_begun_nor_waited_for() -> None:
     begun: list[int] = []
 
     async def ask() -> list[float]:
-        threads, gate = Threads(1, Paces(), metrics()), threading.Event()
+        threads, gate = stopped(1), threading.Event()
         busy = threads.run(LOAD, gate.wait, DEADLINE)
         queued = [threads.run(LOAD, begun.append, i) for i in range(200)]
         long = threads.delay
@@ -61,7 +66,8 @@ def test_what_is_given_up_in_the_queue_is_not_begun_nor_waited_for() -> None:
 
     long, short = in_time(ask())
     assert not begun
-    assert short < long / 2
+    assert long == pytest.approx(201 * LOAD.guess)
+    assert short == pytest.approx(LOAD.guess)
 
 
 def test_nobody_waits_while_a_thread_is_free() -> None:
@@ -84,7 +90,7 @@ def test_nobody_waits_while_a_thread_is_free() -> None:
 
 def test_the_delay_grows_with_the_queue() -> None:
     async def ask() -> list[float]:
-        threads, gate = Threads(1, Paces(), metrics()), threading.Event()
+        threads, gate = stopped(1), threading.Event()
         works, delays = [], []
         for _ in range(3):
             works += [threads.run(LOAD, gate.wait, DEADLINE) for _ in range(1000)]
@@ -93,16 +99,25 @@ def test_the_delay_grows_with_the_queue() -> None:
         await asyncio.gather(*works)
         return delays
 
-    first, second, third = in_time(ask())
-    assert first < second < third
+    assert in_time(ask()) == pytest.approx([1000 * LOAD.guess * n for n in (1, 2, 3)])
 
 
 def test_what_takes_long_is_thought_to_take_as_long_again() -> None:
-    async def ask() -> None:
-        threads, gate = Threads(1, Paces(), metrics()), threading.Event()
-        work = threads.run(LOAD, gate.wait, DEADLINE)
-        await until(lambda: threads.delay > 0.05)  # far more than a work takes as a rule
+    async def ask() -> list[float]:
+        now, begun, gate, delays = 100.0, threading.Event(), threading.Event(), []
+        threads = Threads(1, Paces(), metrics(), clock=lambda: now)
+
+        def wait() -> None:
+            begun.set()
+            gate.wait(DEADLINE)
+
+        work = threads.run(Load("test", 2), wait)
+        await until(begun.is_set)
+        for taken in (0, 0.5, 1.5, 3, 7):
+            now = 100 + taken
+            delays.append(threads.delay)
         gate.set()
         await work
+        return delays
 
-    in_time(ask())
+    assert in_time(ask()) == pytest.approx([2, 1.5, 0.5, 3, 7])
