@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service import lines, parts
+from service import ground, lines, parts
 from service.lines import Lines
 
 Bytes = NDArray[np.uint8]
@@ -25,6 +25,10 @@ _CLEAR = 1.3  # times the floor; a digit is not just above it
 _SURE, _MAYBE, _FAINT = 0.5, 0.3, 0.15  # of the ink's level: ink, ink beside ink, print
 _EDGE = 0.2  # of the ink's level; what rises more slowly is light, not ink
 _DARKER = 1.25  # times the contrast of other things; what is darker is another ink
+_EVEN = 0.65  # of the ink's level; a stroke that does not fade has more along its middle
+_FAINTER = 0.5  # of the ink's level; what begins fainter beside a stroke is no part of it
+_THICK = 7  # pixels; no crease is so thick
+_BRANCHES = 0.03  # of the ink; less does no harm
 _SOLID = 0.97  # of a row of pixels; a frame fills so much of it
 
 
@@ -93,7 +97,25 @@ def _find(
     own = _quantile(contrast[digit > 0], 0.85)
     if own < _CLEAR * floor:
         return None
+    if max(mask.shape) >= lines.LEAST_SIDE:
+        digit = _without_branches(contrast, digit, own)
     return Ink(digit, own, "several_digits" if strokes.several else None)
+
+
+def _without_branches(contrast: Bytes, mask: Mask, level: float) -> Mask:
+    """`mask` without thin things that are far fainter than ink of that `level` all along.
+
+    So are creases that touch a digit; a stroke that fades is nearly as dark where it begins to.
+    """
+    full = cv2.bitwise_and(_above(contrast, _EVEN * level), mask)
+    strokes = cv2.bitwise_and(cv2.dilate(full, ground.square(5)), mask)
+    branches = cv2.subtract(mask, strokes)
+    if cv2.countNonZero(branches) < _BRANCHES * cv2.countNonZero(mask):
+        return mask
+    fades = _quantile(contrast[branches > 0], 0.95) > _FAINTER * level
+    if fades or cv2.hasNonZero(cv2.erode(branches, ground.square(_THICK))):
+        return mask
+    return np.asarray(strokes, dtype=np.uint8)
 
 
 def _inside_frame(mask: Mask) -> tuple[slice, slice]:

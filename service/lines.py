@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.uint8]
 
-_LEAST_SIDE = 64  # no smaller picture shows a sheet's lines
+LEAST_SIDE = 64  # no smaller picture shows a sheet's lines or creases
 _THICKEST = 0.03  # of the long side; a line is at most so thick
 _RUN = 0.1  # of the side; a line is straight for at least so long
 _SPAN = 0.6  # of the side; several lines go at least so far
@@ -27,7 +27,7 @@ class Lines:
 
 def find_lines(mask: Mask) -> Lines | None:
     """The lines in `mask` (h, w), 1 for what may be ink; None where there are none."""
-    if max(mask.shape) < _LEAST_SIDE:
+    if max(mask.shape) < LEAST_SIDE:
         return None
     across = _level_lines(mask)
     down = _level_lines(_turned(mask))

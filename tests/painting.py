@@ -93,6 +93,19 @@ def shadow(size: tuple[int, int], random: Random, depth: float) -> Floats:
     return np.asarray(1 - (1 - depth) * edge, dtype=np.float32)
 
 
+def folds(size: tuple[int, int], random: Random) -> Floats:
+    """(h, w) about 1: light on a sheet that was folded, with a shade or gleam at each crease."""
+    light = np.ones(size, np.float32)
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    for angle in random.uniform(0, np.pi, random.integers(2, 6)):
+        right, down = random.uniform(0.15, 0.85, 2) * size[::-1]
+        away = (np.cos(angle) * (x - right) + np.sin(angle) * (y - down)) / min(size)
+        depth = random.uniform(0.15, 0.25) if random.random() < 0.6 else -random.uniform(0.05, 0.15)
+        slope = random.uniform(0.03, 0.08) * np.sign(away) * np.exp(-np.abs(away) / 0.15)
+        light *= 1 - depth * np.exp(-np.maximum(away, 0) / 0.02) * (away > 0) - slope
+    return light
+
+
 def ruling(size: tuple[int, int], random: Random, *, squared: bool) -> Floats:
     """(h, w) ink of printed lines, a little aslant."""
     gap = int(random.uniform(0.06, 0.14) * size[0])

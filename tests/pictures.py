@@ -20,6 +20,7 @@ from tests.painting import (
     encode,
     enlarge,
     finish,
+    folds,
     ink_on,
     layer,
     light_from_a_side,
@@ -67,6 +68,15 @@ def uneven_light(digit: Floats, random: Random) -> Bytes:
 def strong_shadow(digit: Floats, random: Random) -> Bytes:
     picture = ink_on(sheet((300, 300), random), layer(digit, random))
     return finish(picture * shadow((300, 300), random, 0.4)[..., np.newaxis])
+
+
+def creased(digit: Floats, random: Random) -> Bytes:
+    """Paper that was folded, and written on with a dark pen."""
+    size = (300, 300)
+    pen = BLACK if random.random() < 0.5 else (30.0, 40.0, 140.0)
+    return finish(
+        ink_on(sheet(size, random), layer(digit, random), pen) * folds(size, random)[..., None]
+    )
 
 
 def blur(digit: Floats, random: Random) -> Bytes:
@@ -350,7 +360,7 @@ def mixed(digit: Floats, random: Random) -> Bytes:
 KINDS: dict[str, Kind] = {
     kind.__name__: kind
     for kind in (
-        own_size, clean, light_on_dark, paper, uneven_light, strong_shadow, blur, motion,
+        own_size, clean, light_on_dark, paper, uneven_light, strong_shadow, creased, blur, motion,
         perspective, rotation, noise, jpeg, ruled, squared, frame, thick_frame, table, specks,
         faint_pencil, coloured_pen, chalkboard, tiny, small, huge, off_centre, broken, texture,
         thin, thick, alpha, screenshot, web_page, note, finger, mixed,

@@ -220,6 +220,21 @@ def test_ink_across_a_printed_line_of_its_own_darkness_stays_whole() -> None:
     assert count == 2, "the ground, and one stroke"
 
 
+def test_a_crease_through_a_digit_is_none_of_its_strokes() -> None:
+    """A thin grey line, not half as dark as the pen, that ends in the picture at both sides."""
+    pixels = np.full((300, 300), 235, np.uint8)
+    cv2.line(pixels, (40, 250), (260, 30), 165, 4, cv2.LINE_AA)
+    pixels = np.minimum(pixels, DIGITS["five"])
+    assert likeness(read(pixels).rows, read(DIGITS["five"]).rows) > 0.95
+
+
+def test_a_stroke_that_fades_is_whole() -> None:
+    """A pen that runs dry towards the foot of a seven: a third of the ink is left there."""
+    left = np.linspace(1.2, 0.3, 300)[:, np.newaxis].clip(0.3, 1)
+    pixels = np.asarray(255 - left * (255 - DIGITS["seven"].astype(float)), dtype=np.uint8)
+    assert likeness(read(pixels).rows, read(DIGITS["seven"]).rows) > 0.95
+
+
 def test_a_frame_is_not_the_digit() -> None:
     framed = DIGITS["five"].copy()
     cv2.rectangle(framed, (20, 15), (280, 285), 0, 5)
