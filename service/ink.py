@@ -28,6 +28,7 @@ _DARKER = 1.25  # times the contrast of other things; what is darker is another 
 _EVEN = 0.65  # of the ink's level; a stroke that does not fade has more along its middle
 _FAINTER = 0.5  # of the ink's level; what begins fainter beside a stroke is no part of it
 _THICK = 7  # pixels; no crease is so thick
+_BROAD = 0.1  # of the ink; as much is the middle of strokes of three pixels and more
 _BRANCHES = 0.03  # of the ink; less does no harm
 _SOLID = 0.97  # of a row of pixels; a frame fills so much of it
 
@@ -107,15 +108,24 @@ def _without_branches(contrast: Bytes, mask: Mask, level: float) -> Mask:
 
     So are creases that touch a digit; a stroke that fades is nearly as dark where it begins to.
     """
-    full = cv2.bitwise_and(_above(contrast, _EVEN * level), mask)
+    full = np.asarray(cv2.bitwise_and(_above(contrast, _EVEN * level), mask), dtype=np.uint8)
     strokes = cv2.bitwise_and(cv2.dilate(full, ground.square(5)), mask)
     branches = cv2.subtract(mask, strokes)
-    if cv2.countNonZero(branches) < _BRANCHES * cv2.countNonZero(mask):
+    if cv2.countNonZero(branches) < _BRANCHES * cv2.countNonZero(mask) or not _is_broad(full):
         return mask
     fades = _quantile(contrast[branches > 0], 0.95) > _FAINTER * level
     if fades or cv2.hasNonZero(cv2.erode(branches, ground.square(_THICK))):
         return mask
     return np.asarray(strokes, dtype=np.uint8)
+
+
+def _is_broad(ink: Bytes) -> bool:
+    """Whether strokes are so broad that their contrast is the pen's all along.
+
+    That of a line of a pixel or two depends on how it lies among the pixels.
+    """
+    middle = cv2.erode(ink, ground.square(3))
+    return cv2.countNonZero(middle) > _BROAD * cv2.countNonZero(ink)
 
 
 def _inside_frame(mask: Mask) -> tuple[slice, slice]:

@@ -235,6 +235,15 @@ def test_a_stroke_that_fades_is_whole() -> None:
     assert likeness(read(pixels).rows, read(DIGITS["seven"]).rows) > 0.95
 
 
+@pytest.mark.parametrize("side", [500, 900])
+def test_all_strokes_of_a_thin_line_count_though_some_shrink_to_less(side: int) -> None:
+    """A mouse's line, a pixel or two of many: level ones keep half the contrast of slanted ones."""
+    pixels = np.full((side, side), 255, np.uint8)
+    drawn = np.round(np.array(SEVEN) * side / 300).astype(np.int32)
+    cv2.polylines(pixels, [drawn], False, 110, 1)
+    assert likeness(read(pixels).rows, read(canvas(SEVEN)).rows) > 0.85
+
+
 def test_a_frame_is_not_the_digit() -> None:
     framed = DIGITS["five"].copy()
     cv2.rectangle(framed, (20, 15), (280, 285), 0, 5)
