@@ -24,9 +24,9 @@ def in_time(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(limited())
 
 
-def stopped(threads: int) -> Threads:
-    """Threads whose clock stands still, so that what they expect is not of the machine's load."""
-    return Threads(threads, Paces(), metrics(), clock=lambda: 0.0)
+def stopped() -> Threads:
+    """One thread whose clock stands still, so that a busy machine changes no estimate."""
+    return Threads(1, Paces(), metrics(), clock=lambda: 0.0)
 
 
 async def until(condition: Any) -> None:
@@ -52,7 +52,7 @@ def test_what_is_given_up_in_the_queue_is_not_begun_nor_waited_for() -> None:
     begun: list[int] = []
 
     async def ask() -> list[float]:
-        threads, gate = stopped(1), threading.Event()
+        threads, gate = stopped(), threading.Event()
         busy = threads.run(LOAD, gate.wait, DEADLINE)
         queued = [threads.run(LOAD, begun.append, i) for i in range(200)]
         long = threads.delay
@@ -90,7 +90,7 @@ def test_nobody_waits_while_a_thread_is_free() -> None:
 
 def test_the_delay_grows_with_the_queue() -> None:
     async def ask() -> list[float]:
-        threads, gate = stopped(1), threading.Event()
+        threads, gate = stopped(), threading.Event()
         works, delays = [], []
         for _ in range(3):
             works += [threads.run(LOAD, gate.wait, DEADLINE) for _ in range(1000)]

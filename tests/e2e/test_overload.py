@@ -43,9 +43,9 @@ def percentile(percent: float, answers: list[Answer]) -> float:
 
 
 def until_as_fast(server: Server, usual: float) -> list[Answer]:
-    """The first calm seconds that took less than twice the `usual` ones, all answered rightly.
+    """The first few seconds of answers whose median is below twice the `usual`, in seconds.
 
-    Empty if there were none in time.
+    All of them are right; empty if there were none such in time.
     """
     is_late = for_seconds(DEADLINE)
     while not is_late():
