@@ -65,7 +65,7 @@ def open_backend(
         device: `auto` takes CUDA when a first run on it succeeds and the CPU otherwise, saying so
             in the log; `cuda` refuses anything else.
         threads: CPU threads for one call of `run`; 0 leaves the library's default.
-        exact: keep float32 products in float32 on a GPU (no TF32).
+        exact: round on a GPU as float32 does: no TF32, and torch without cuDNN.
 
     Raises:
         BackendError: the library is not installed or refuses the file, the graph is not what the

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from _bentoml_sdk.io_models import IORootModel
 from bentoml import IODescriptor
-from numpy.typing import NDArray
 from pydantic import Field
 from starlette.requests import Request
 
@@ -57,7 +56,8 @@ class ImagesInput(Input):
 class SequencesInput(Input):
     """Pictures as numbers, row by row."""
 
-    sequences: NDArray[np.float32] = Field(
+    # Not NDArray, which NumPy 2.5 makes an alias that BentoML does not see through.
+    sequences: np.ndarray[Any, np.dtype[np.float32]] = Field(
         description="n x 28 x 28 numbers in [0, 1], light ink on dark."
     )
     model: str | None = _MODEL
