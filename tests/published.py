@@ -98,7 +98,8 @@ def write_torchscript(path: Path, matrix: NDArray[np.float32]) -> None:
             return rows.flatten(1) @ self.matrix
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"`torch\.jit\.", FutureWarning)
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.filterwarnings("ignore", r"`torch\.jit\.", category)
         module = torch.jit.freeze(torch.jit.script(Reader().eval()))
         torch.jit.save(module, str(path))
 
