@@ -35,6 +35,7 @@ lint: $(VENV)/.development  ## check formatting, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/.development  ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix .

@@ -22,36 +22,35 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service import asked_model, layers, openapi, registry
-from service.admission import Admission, Limits
-from service.classifier import Classifier, Prediction
-from service.errors import (
-    ApiError,
-    ErrorBody,
-    ErrorResponse,
-    NotReadyError,
-)
-from service.forms import Form, read_form
-from service.logs import configure
-from service.metrics import metrics
-from service.middleware import App, BodyGuard
-from service.model import Done, Run
-from service.paces import Load, sized
-from service.pieces import PiecewiseResponse
-from service.protocol import OpenInference
-from service.reader import Reader, Result
-from service.registry import LoadError, Registry
-from service.scheduler import Scheduler, of_numbers
-from service.schemas import (
+from service.bento import (
     ImageInput,
     ImagesInput,
     PredictionOutput,
     PredictionsOutput,
     ResultsOutput,
     SequencesInput,
+    lean,
 )
-from service.sequences import check_media_type, read_query
+from service.errors import ApiError, ErrorBody, ErrorResponse, NotReadyError
+from service.execution.admission import Admission, Limits
+from service.execution.cost import Load, sized
+from service.execution.scheduler import Scheduler, of_numbers
+from service.http import layers
+from service.http.error_body import App, BodyGuard
+from service.http.request_log import configure
+from service.inference import registry
+from service.inference.classifier import Classifier, Prediction
+from service.inference.model import Done, Run
+from service.inference.registry import LoadError, Registry
+from service.metrics import metrics
+from service.open_inference.routes import OpenInference
+from service.openapi.document import build_document, routes
+from service.predictor import Reader, Result
+from service.responses import PiecewiseResponse
 from service.settings import Settings, SettingsError, warn_of_unknown
+from service.uploads import requested_model
+from service.uploads.form import Form, read_form
+from service.uploads.sequences import check_media_type, read_query
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -81,8 +80,8 @@ settings = _read_settings()
 @functools.cache  # it reads every manifest, and none changes before the next start
 def _about(path: str) -> bytes:
     if path == "/docs.json":
-        return msgspec.json.encode(openapi.document(settings))
-    return msgspec.json.encode({"name": "rowreader", "routes": openapi.routes(settings)})
+        return msgspec.json.encode(build_document(settings))
+    return msgspec.json.encode({"name": "rowreader", "routes": routes(settings)})
 
 
 async def _tell(request: Request) -> Response:
@@ -109,7 +108,7 @@ class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
     def to_asgi(self, is_main: bool = True) -> App:
         """The whole application."""
         endpoints = {method.route: _endpoint(method.func) for method in self.apis.values()}
-        app = layers.lean(super().to_asgi(is_main), endpoints)
+        app = lean(super().to_asgi(is_main), endpoints)
         return layers.around(app, settings, lambda: _reader().admission)
 
 
@@ -185,7 +184,7 @@ class RowReader:
         models = self.models()
         form = await read_form(request, "image", max_files=1)
         classifier = models.classifier(form.model)
-        asked_model.say(request.scope, classifier.name)
+        requested_model.say(request.scope, classifier.name)
         [result] = await self._read_digit(classifier, form)
         if isinstance(result, ApiError):
             raise result
@@ -198,7 +197,7 @@ class RowReader:
         models = self.models()
         form = await read_form(request, "images", max_files=settings.max_batch)
         classifier = models.classifier(form.model)
-        asked_model.say(request.scope, classifier.name)
+        requested_model.say(request.scope, classifier.name)
         loads = [self._reader.load(file) for file in form.files]
         async with self.admission.turn() if any(loads) else contextlib.nullcontext():
             results = await self._read_digits(classifier, form, loads)
@@ -215,7 +214,7 @@ class RowReader:
 
         def prepare() -> Run[list[Prediction]]:
             run = self._reader.read_sequences(models, body, model)
-            asked_model.say(request.scope, run.model.name)
+            requested_model.say(request.scope, run.model.name)
             return run
 
         predictions = await self.infer(of_numbers("sequences", body), prepare)

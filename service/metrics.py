@@ -7,8 +7,6 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from service.classifier import Prediction
-
 # From a tenth of a millisecond, below which nothing matters, to what only overload explains.
 _SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -76,12 +74,11 @@ class Metrics:
         with self._inference.labels(model).time():
             yield
 
-    def predicted(self, predictions: list[Prediction]) -> None:
-        """Count digits, and reasons for not accepting them."""
-        for prediction in predictions:
-            self._predictions.labels(prediction.model, str(prediction.digit)).inc()
-            if prediction.reason:
-                self._rejections.labels(prediction.model, prediction.reason).inc()
+    def predicted(self, model: str, digit: int, reason: str | None) -> None:
+        """Count a digit that `model` read, and the reason for not accepting it, if any."""
+        self._predictions.labels(model, str(digit)).inc()
+        if reason:
+            self._rejections.labels(model, reason).inc()
 
 
 @functools.cache

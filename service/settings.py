@@ -1,24 +1,26 @@
 """Settings of the service, from environment variables: `ROWREADER_` and the name of a field."""
 
 import difflib
+import hashlib
 import logging
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 import models
-from service.backends import Device, Kind
-from service.keys import digest
-from service.logs import Format
 
 PREFIX = "ROWREADER_"
 # What Kubernetes sets in every container for a service called rowreader.
 _KUBERNETES = (f"{PREFIX}PORT", f"{PREFIX}SERVICE_")
+
+Kind = Literal["onnxruntime", "torchscript"]
+Device = Literal["auto", "cpu", "cuda"]
+Format = Literal["text", "json"]
 
 _log = logging.getLogger("rowreader")
 
@@ -26,6 +28,11 @@ _log = logging.getLogger("rowreader")
 Count = Annotated[int, Field(ge=1, le=65_536)]
 Processes = Annotated[int, Field(ge=1, le=256)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+
+def digest(key: str) -> bytes:
+    """What is kept of a key: it cannot be turned back into the key."""
+    return hashlib.sha256(key.encode()).digest()
 
 
 def _split(text: Any) -> Any:

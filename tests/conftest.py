@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from service import cuda
-from tests.published import publish
-from training import mnist
+from service.inference import cuda
+from tests.support.published import publish
+from training.data import mnist
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,14 +18,7 @@ import torch
 import models
 from models.manifest import FILENAME, File, Manifest, Metric
 from models.publish import publish, staging
-from training import provenance
-from training.architectures import CLASSES
-from training.candidates import Candidate
-from training.checkpoint import CheckpointError
-from training.data import DataError, DataSet, load
-from training.graph import write_onnx
-from training.interface import interface
-from training.options import (
+from training.command_line import (
     INTERRUPTED,
     DeviceError,
     add_options,
@@ -34,12 +27,19 @@ from training.options import (
     needs_data,
     recipe_name,
 )
-from training.parity import ParityReport, prove
-from training.recipes import RECIPES, recipe_for
-from training.torchscript import write_torchscript
-from training.trained import Trained, from_recipe, from_tutorial, score_name
-from training.trainer import TrainingDiverged
-from training.tutorials import TUTORIALS
+from training.data.datasets import DataError, DataSet, load
+from training.graphs.onnx_graph import write_onnx
+from training.graphs.torchscript import write_torchscript
+from training.networks.configuration import CLASSES
+from training.networks.interface import interface
+from training.parity.candidates import Candidate
+from training.parity.proof import ParityReport, prove
+from training.recipes.shipped import RECIPES, recipe_for
+from training.recipes.tutorials import TUTORIALS
+from training.runs import provenance
+from training.runs.checkpoint import CheckpointError
+from training.runs.finished import Trained, from_recipe, from_tutorial, score_name
+from training.trainers.trainer import TrainingDiverged
 
 # The classifiers that the service is for, and one small model of each other task.
 SHIPPED = (*RECIPES, "sine", "autoencoder")

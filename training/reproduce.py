@@ -13,11 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import report
-from training.checkpoint import CheckpointError
-from training.crew import CrewError, Job, find, train_all
-from training.data import DataError, load
-from training.options import (
+from training.command_line import (
     INTERRUPTED,
     DeviceError,
     add_options,
@@ -25,8 +21,12 @@ from training.options import (
     needs_data,
     tutorial_name,
 )
-from training.results import collect
-from training.tutorials import TUTORIALS, Tutorial
+from training.data.datasets import DataError, load
+from training.recipes.tutorials import TUTORIALS, Tutorial
+from training.reports import report
+from training.reports.results import collect
+from training.runs.checkpoint import CheckpointError
+from training.runs.worker_pool import CrewError, Job, find, train_all
 
 
 def main(arguments: list[str] | None = None) -> int:

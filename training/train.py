@@ -3,7 +3,7 @@
 Writes `runs/NAME/` with a checkpoint after every epoch, metrics as CSV and TensorBoard events, and
 plots. A run that was stopped, by Ctrl-C or by force, goes on with `--resume`.
 
-The recipes of the tutorials (`training.tutorials`) are minutes at most, so theirs are kept by seed
+The recipes of the tutorials (`recipes.tutorials`) are minutes at most, so theirs are kept by seed
 and only when they are finished; `python -m training.reproduce` trains all of them.
 """
 
@@ -15,11 +15,7 @@ from typing import Any
 
 import torch
 
-from training import checkpoint, runs, seeds
-from training.checkpoint import CheckpointError
-from training.data import DataError, DataSet, load
-from training.fields import RecipeError
-from training.options import (
+from training.command_line import (
     INTERRUPTED,
     DeviceError,
     add_options,
@@ -28,10 +24,14 @@ from training.options import (
     needs_data,
     recipe_name,
 )
-from training.recipes import Recipe, recipe_for
-from training.trained import data_for, score_name, train_seed
-from training.trainer import Trainer, TrainingDiverged
-from training.tutorials import TUTORIALS
+from training.data.datasets import DataError, DataSet, load
+from training.recipes.shipped import Recipe, recipe_for
+from training.recipes.tutorials import TUTORIALS
+from training.recipes.validation import RecipeError
+from training.runs import checkpoint, folders, seeds
+from training.runs.checkpoint import CheckpointError
+from training.runs.finished import data_for, score_name, train_seed
+from training.trainers.trainer import Trainer, TrainingDiverged
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,10 +65,10 @@ def _train_row_reader(
     name: str, data: DataSet, device: torch.device, options: argparse.Namespace
 ) -> None:
     recipe = dataclasses.replace(recipe_for(name, data.name), **_changes(options))
-    folder = options.runs_dir / runs.run_name(name, data.name)
-    with runs.alone(folder):
+    folder = options.runs_dir / folders.run_name(name, data.name)
+    with folders.alone(folder):
         trainer = _trainer(folder, recipe, data, device, options)
-        runs.drive(folder, trainer)
+        folders.drive(folder, trainer)
     best = trainer.best_epoch
     print(
         f"{folder.name}: best validation accuracy {best.validation_accuracy:.2%} "
@@ -81,7 +81,7 @@ def _train_tutorial(
 ) -> None:
     recipe = dataclasses.replace(TUTORIALS[name].recipe, **_changes(options))
     mine = data_for(recipe, data)
-    folder = options.runs_dir / runs.run_name(name, seeds.dataset_name(mine))
+    folder = options.runs_dir / folders.run_name(name, seeds.dataset_name(mine))
     if options.restart:
         seeds.remove(folder, recipe.seed)
     elif not options.resume and seeds.find(folder, recipe, mine):
@@ -120,9 +120,9 @@ def _trainer(
     folder: Path, recipe: Recipe, data: DataSet, device: torch.device, options: argparse.Namespace
 ) -> Trainer:
     if not checkpoint.exists(folder) or options.restart:
-        return runs.start(folder, recipe, data, device)
+        return folders.start(folder, recipe, data, device)
     if options.resume:
-        return runs.resume(folder, recipe, data, device)
+        return folders.resume(folder, recipe, data, device)
     done = len(checkpoint.load(folder).history)
     raise CheckpointError(
         f"{folder} holds a run with {done} epochs done; --resume goes on with it, "

@@ -18,12 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests import readme
-from tests.benchmarks import plots
-from tests.benchmarks.conditions import conditions, sentence
 from tests.benchmarks.parts import gpu, model, service, start, training
-from tests.benchmarks.report import Part, summary
-from tests.e2e.server import ROOT
+from tests.benchmarks.tools import plots
+from tests.benchmarks.tools.conditions import conditions, sentence
+from tests.benchmarks.tools.report import Part, summary
+from tests.support import documents
+from tests.support.project import ROOT
 
 FOLDER = ROOT / "runs" / "bench"
 DOCS = ROOT / "docs"
@@ -75,7 +75,7 @@ def main() -> None:
 
 def publish(parts: list[Part], text: str) -> None:
     """The goals in the README, every table and the plots in `docs`."""
-    readme.replace_section(SECTION, text)
+    documents.replace_section(SECTION, text)
     shown = [f"![{part.name}](speed_{part.name}.png)" for part in parts if _draw(part, DOCS)]
     tables = [TITLE, *shown, *map(_titled, parts)]
     (DOCS / "speed.md").write_text("\n\n".join(tables) + "\n", encoding="utf-8")

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.ways import digits, open_classifier, ours, tutorials
-from tests.pictures import KINDS, draw
+from tests.benchmarks.tools.ways import digits, open_classifier, ours, tutorials
+from tests.support.pictures import KINDS, draw
 
 Bytes = NDArray[np.uint8]
 
@@ -52,7 +52,7 @@ def load(dataset: str, count: int) -> tuple[Bytes, NDArray[np.int64]]:
         found = load_digits()
         images, labels = found.images[-count:] * 15, found.target[-count:]
         return images.astype(np.uint8), labels.astype(np.int64)
-    from training import mnist
+    from training.data import mnist
 
     test = mnist.load(mnist.default_root()).test
     return test.images[:count].numpy(), test.labels[:count].numpy()

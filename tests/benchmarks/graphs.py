@@ -1,10 +1,10 @@
 """Which graph form is faster for which cell: `python -m tests.benchmarks.graphs`, a minute or two.
 
 Every cell is written as one ONNX operator a layer and as 28 unrolled steps of plain operators (for
-RNN by `training.graph`, for GRU and LSTM by tracing the cell's equations), and run by ONNX Runtime
-on the CPU. The weights do not matter for speed and are random; both forms' logits are compared.
-Both take turns within each round; the table gives the median over the rounds, with the 10th and
-90th percentile, of the time of `one_node` divided by that of `unrolled`.
+RNN by `training.graphs.onnx_graph`, for GRU and LSTM by tracing the cell's equations), and run by
+ONNX Runtime on the CPU. The weights do not matter for speed and are random; both forms' logits are
+compared. Both take turns within each round; the table gives the median over the rounds, with the
+10th and 90th percentile, of the time of `one_node` divided by that of `unrolled`.
 """
 
 import tempfile
@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from training.graph import build
-from training.networks import RowClassifier
-from training.recipes import RECIPES
+from training.graphs.onnx_graph import build
+from training.networks.modules import RowClassifier
+from training.recipes.shipped import RECIPES
 
 ROUNDS = 40
 BATCHES = (1, 8, 64, 512)

@@ -18,7 +18,8 @@ import psutil
 from PIL import Image
 
 from service.settings import Settings
-from tests.e2e.server import ROOT, Server, serve
+from tests.support.project import ROOT
+from tests.support.server import Server, serve
 
 KINDS = (("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "RGBA"), ("WEBP", "RGBA"), ("GIF", "L"))
 ROUNDS = 4

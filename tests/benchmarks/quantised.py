@@ -18,8 +18,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 import models
 from models import manifest
-from tests.benchmarks.timing import Spread, Timing, ratio, turns
-from training import mnist
+from tests.benchmarks.tools.timing import Spread, Timing, ratio, turns
+from training.data import mnist
 
 Floats = NDArray[np.float32]
 Run = Callable[[Floats], Floats]

@@ -1,10 +1,9 @@
 """The README's table of results: `python -m tests.benchmarks.results`, about half a minute.
 
 Accuracy, size and parity are read from the manifests of the shipped classifiers
-(`tests/test_shipped.py` scores all of MNIST's test images again and compares). Time is measured
-here, through the backends that serve, on one CPU thread: all models and forms take turns within
-each round, and the table
-gives the median over the rounds with the 10th and 90th percentile.
+(`tests/models/test_shipped.py` scores all of MNIST's test images again and compares). Time is
+measured here, through the backends that serve, on one CPU thread: all models and forms take turns
+within each round, and the table gives the median over the rounds with the 10th and 90th percentile.
 """
 
 import functools
@@ -17,8 +16,9 @@ from tqdm import tqdm
 
 import models
 from models.manifest import Manifest, Role, discover, read
-from service.backends import Kind, open_backend
-from tests.benchmarks.timing import Spread, Timing, turns
+from service.inference.backends import open_backend
+from service.settings import Kind
+from tests.benchmarks.tools.timing import Spread, Timing, turns
 
 ROUNDS = 60
 BATCHES = (1, 256)

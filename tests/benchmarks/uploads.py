@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from service.classifier import Classifier
 from service.errors import ApiError
-from service.preprocess import Reading, read_image
-from tests.benchmarks.ways import MAX_PIXELS, Floats, Way, digits, open_classifier, tutorials
-from tests.published import finished
+from service.images.reading import Reading, read_image
+from service.inference.classifier import Classifier
+from tests.benchmarks.tools.ways import MAX_PIXELS, Floats, Way, digits, open_classifier, tutorials
+from tests.support.published import finished
 
 BLANK = np.zeros((28, 28), np.float32)
 HEADER = (

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.server import Server, serve
-from tests.published import publish, publish_stateful
+from tests.support.published import publish, publish_stateful
+from tests.support.server import Server, serve
 
 # Small, so that every limit can be met quickly.
 LIMITS = {

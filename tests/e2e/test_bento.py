@@ -11,8 +11,9 @@ import httpx
 import pytest
 import yaml
 
-from tests.e2e.server import ROOT, environment, serve
-from tests.published import publish
+from tests.support.project import ROOT
+from tests.support.published import publish
+from tests.support.server import environment, serve
 
 pytestmark = pytest.mark.e2e
 

@@ -16,8 +16,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.dockerfile import ROOT, image
-from tests.e2e.server import Server, serve
+from tests.support.dockerfile import image
+from tests.support.project import ROOT
+from tests.support.server import Server, serve
 
 pytestmark = pytest.mark.e2e
 

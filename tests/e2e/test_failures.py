@@ -12,9 +12,10 @@ import pytest
 
 from service.errors import known_errors
 from service.paths import of_protocol
-from tests.e2e.refused import FORM, IMAGE, INFER, JSON, REFUSED, REFUSED_V2, Refused
-from tests.e2e.server import ROOT, Server, serve
-from tests.published import publish
+from tests.support.project import ROOT
+from tests.support.published import publish
+from tests.support.refused import FORM, IMAGE, INFER, JSON, REFUSED, REFUSED_V2, Refused
+from tests.support.server import Server, serve
 
 pytestmark = pytest.mark.e2e
 

@@ -7,9 +7,9 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.devices import CPU, CUDA, EACH, PROVIDERS
-from tests.e2e.server import Server, serve
-from tests.published import picture
+from tests.support.devices import CPU, CUDA, EACH, PROVIDERS
+from tests.support.published import picture
+from tests.support.server import Server, serve
 
 pytestmark = pytest.mark.e2e
 WORKERS = 3

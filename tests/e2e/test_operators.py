@@ -9,8 +9,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.e2e.server import Server, serve
-from tests.published import picture
+from tests.support.published import picture
+from tests.support.server import Server, serve
 
 pytestmark = pytest.mark.e2e
 

@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from tests.e2e.server import ROOT, Server
-from tests.readme import README
+from tests.support.documents import README
+from tests.support.project import ROOT
+from tests.support.server import Server
 
 pytestmark = pytest.mark.e2e
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service import cuda
-from tests.e2e.server import ROOT, environment, serve
-from tests.published import publish
+from service.inference import cuda
+from tests.support.project import ROOT
+from tests.support.published import publish
+from tests.support.server import environment, serve
 
 pytestmark = pytest.mark.e2e
 

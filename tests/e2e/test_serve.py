@@ -15,8 +15,8 @@ from openapi_spec_validator import validate
 from PIL import Image
 
 from tests.e2e.conftest import LIMITS
-from tests.e2e.refused import IMAGE, SEVEN, files, png
-from tests.published import picture
+from tests.support.published import picture
+from tests.support.refused import IMAGE, SEVEN, files, png
 
 pytestmark = pytest.mark.e2e
 

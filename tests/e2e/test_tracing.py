@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.server import ROOT, serve
+from tests.support.project import ROOT
+from tests.support.server import serve
 
 pytestmark = pytest.mark.e2e
 

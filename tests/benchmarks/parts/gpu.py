@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from service import cuda
-from service.backends import Device
-from tests.benchmarks import forms
-from tests.benchmarks.floor import torch_floor
-from tests.benchmarks.report import Goal, Part, Table
-from tests.benchmarks.timing import Spread, Timing, ratio, turns
-from training.recipes import RECIPES
+from service.inference import cuda
+from service.settings import Device
+from tests.benchmarks.tools import forms
+from tests.benchmarks.tools.floor import torch_floor
+from tests.benchmarks.tools.report import Goal, Part, Table
+from tests.benchmarks.tools.timing import Spread, Timing, ratio, turns
+from training.recipes.shipped import RECIPES
 
 ONE, MANY = 1, 4096
 MICROSECONDS, FACTOR = 150.0, 2.0  # goals

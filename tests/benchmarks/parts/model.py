@@ -11,11 +11,11 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from tests.benchmarks.floor import numpy_floor, torch_floor
-from tests.benchmarks.forms import EAGER, FORMS, OURS, MissingError
-from tests.benchmarks.report import Goal, Part, Table
-from tests.benchmarks.timing import Spread, Timing, fastest, ratio, turns
-from training.recipes import RECIPES
+from tests.benchmarks.tools.floor import numpy_floor, torch_floor
+from tests.benchmarks.tools.forms import EAGER, FORMS, OURS, MissingError
+from tests.benchmarks.tools.report import Goal, Part, Table
+from tests.benchmarks.tools.timing import Spread, Timing, fastest, ratio, turns
+from training.recipes.shipped import RECIPES
 
 BATCHES = (1, 8, 64, 512)
 THREADS = 1

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tests.benchmarks import forms, servers
-from tests.benchmarks.load import Load, together
-from tests.benchmarks.load import measure as ask
-from tests.benchmarks.report import Goal, Part, Table
-from tests.benchmarks.servers import BENTOML, FASTAPI, LITSERVE, MLSERVER, OURS, WORKERS
-from tests.benchmarks.timing import Spread, ratio, turns
-from tests.benchmarks.workloads import PNG, V2, Workload, workloads
-from tests.e2e.server import Server
+from tests.benchmarks.tools import forms, servers
+from tests.benchmarks.tools.load import Load, together
+from tests.benchmarks.tools.load import measure as ask
+from tests.benchmarks.tools.report import Goal, Part, Table
+from tests.benchmarks.tools.servers import BENTOML, FASTAPI, LITSERVE, MLSERVER, OURS, WORKERS
+from tests.benchmarks.tools.timing import Spread, ratio, turns
+from tests.benchmarks.tools.workloads import PNG, V2, Workload, workloads
+from tests.support.server import Server
 
 CONNECTIONS = (1, 16, 64)
 BUSY = 64  # connections that the goals of uploads speak of

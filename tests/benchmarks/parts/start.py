@@ -14,10 +14,11 @@ from pathlib import Path
 import httpx
 from tqdm import tqdm
 
-from tests.benchmarks.report import Goal, Part, Table
-from tests.benchmarks.timing import Spread, turns
-from tests.e2e.server import ROOT, Server, serve
-from training.recipes import RECIPES
+from tests.benchmarks.tools.report import Goal, Part, Table
+from tests.benchmarks.tools.timing import Spread, turns
+from tests.support.project import ROOT
+from tests.support.server import Server, serve
+from training.recipes.shipped import RECIPES
 
 MIB = 2**20
 READY, RESIDENT = 3.0, 200.0  # goals: seconds, MiB

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 import torch
 from tqdm import tqdm
 
-from tests.benchmarks.report import Goal, Part, Table
-from tests.benchmarks.timing import Spread, ratio, turns
-from tests.benchmarks.trainee import LARGER
-from tests.e2e.server import ROOT
-from training import mnist
-from training.tutorials import TUTORIALS
+from tests.benchmarks.tools.report import Goal, Part, Table
+from tests.benchmarks.tools.timing import Spread, ratio, turns
+from tests.benchmarks.tools.trainee import LARGER
+from tests.support.project import ROOT
+from training.data import mnist
+from training.recipes.tutorials import TUTORIALS
 
 OURS, BIGGER, TUTORIAL, FLOOR = "ours", "larger", "tutorial", "floor"
 LOOPS = (OURS, BIGGER, TUTORIAL, FLOOR)
@@ -32,15 +32,14 @@ STEPS_PER_EPOCH = math.ceil(IMAGES / RECIPE.batch_size)
 
 HOW = (
     "The tutorials' recipe `lstm-64` (1 x 64 LSTM, Adam 0.01, batch 64, 60,000 images) by "
-    "`training.plain_trainer` and by the tutorials' own loop, a DataLoader over torchvision's "
-    "MNIST with ToTensor; {threads} threads on the CPU. `larger` is ours with {times} times as "
-    "large batches and the rate times the square root of that, by rule; `floor` is the LSTM's own "
-    "way forward and back over batches of 64, and nothing else. All train in turns of "
-    "{images} images, a {share:.2f} part of an epoch, for {limit:.0f} s a device or until all have "
-    "read 98.5 % of all test images right after a turn; reading them does not count. Seconds an "
-    "epoch: median "
-    "(10th to 90th percentile) over the turns, scaled to a whole epoch. The test images choose "
-    "nothing here."
+    "`training.trainers.plain_trainer` and by the tutorials' own loop, a DataLoader over "
+    "torchvision's MNIST with ToTensor; {threads} threads on the CPU. `larger` is ours with "
+    "{times} times as large batches and the rate times the square root of that, by rule; "
+    "`floor` is the LSTM's own way forward and back over batches of 64, and nothing else. All "
+    "train in turns of {images} images, a {share:.2f} part of an epoch, for {limit:.0f} s a "
+    "device or until all have read 98.5 % of all test images right after a turn; reading them "
+    "does not count. Seconds an epoch: median (10th to 90th percentile) over the turns, "
+    "scaled to a whole epoch. The test images choose nothing here."
 )
 
 
@@ -116,7 +115,7 @@ def _race(device: str, budget: Budget) -> dict[str, Course]:
 
 @contextlib.contextmanager
 def _trainee(name: str, device: str, budget: Budget) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.benchmarks.trainee", name, device]
+    command = [sys.executable, "-m", "tests.benchmarks.tools.trainee", name, device]
     steps = budget.steps // (LARGER if name == BIGGER else 1)
     process = subprocess.Popen(
         [*command, str(steps), str(budget.threads)],

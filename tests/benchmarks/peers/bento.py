@@ -7,8 +7,8 @@ import bentoml
 import numpy as np
 from PIL.Image import Image
 
-from service.decode import Picture
-from service.normalise import normalise
+from service.images.decode import Picture
+from service.images.normalise import normalise
 from tests.benchmarks.peers.reading import Reader
 
 

@@ -12,7 +12,7 @@ from mlserver.types import InferenceRequest, InferenceResponse
 
 import models
 from models.manifest import read
-from service.onnx_backend import OnnxBackend
+from service.inference.onnx_backend import OnnxBackend
 
 
 class Runtime(MLModel):

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from training.architectures import RecurrentConfig
-from training.plain_recipe import PlainRecipe
+from training.networks.configuration import RecurrentConfig
+from training.recipes.plain import PlainRecipe
 
 
 class Network(nn.Module):
@@ -32,7 +32,7 @@ class Network(nn.Module):
 
 
 class Tutorial:
-    """The loop, with the interface that `tests.benchmarks.trainee` drives."""
+    """The loop, with the interface that `tests.benchmarks.tools.trainee` drives."""
 
     def __init__(self, recipe: PlainRecipe, root: Path, device: torch.device) -> None:
         assert isinstance(recipe.network, RecurrentConfig)

@@ -1,0 +1,25 @@
+"""From the bytes of an image to what a model reads: the one entry to decoding and normalising."""
+
+from service.images.decode import FORMATS, decode
+from service.images.normalise import Reading, normalise
+from service.images.redraw import SIDE
+
+__all__ = ["FORMATS", "SIDE", "Reading", "read_image"]
+
+
+def read_image(data: bytes, max_pixels: int) -> Reading:
+    """The digit in the picture that `data` encodes, 28 x 28, light ink on dark, as MNIST's are.
+
+    A 28 x 28 picture that already is MNIST's comes back bit for bit, divided by its white.
+
+    Args:
+        data: an encoded image in one of `FORMATS`; of several frames, the first counts.
+        max_pixels: refuse a picture with more, before decoding it.
+
+    Raises:
+        EmptyFileError: there are no bytes.
+        NotAnImageError: they are no such image, or a broken one.
+        ImageTooLargeError: it has more than `max_pixels` pixels.
+
+    """
+    return normalise(decode(data, max_pixels))

@@ -1,0 +1,4 @@
+"""Loaded models: the registry, the classifier, and the backends that run a graph.
+
+Published folders and float32 arrays come in; outputs, or predictions, go out.
+"""

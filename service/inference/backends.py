@@ -1,0 +1,158 @@
+"""Run a published model by named tensors: on ONNX Runtime, or as TorchScript by torch.
+
+A backend speaks the names of the model's manifest and nothing else of RowReader, so that the same
+code serves any published graph, recurrent state included, and proves a freshly exported one.
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.manifest import Manifest
+from service.inference import cuda
+from service.settings import Device, Kind
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+_log = logging.getLogger("rowreader.backends")
+
+
+class BackendError(RuntimeError):
+    """A model cannot be opened, or not on the device that was asked for.
+
+    The message says why; `summary` leaves out the library's own words, which may name paths.
+    """
+
+    def __init__(self, summary: str, detail: str = "") -> None:
+        super().__init__(f"{summary}: {detail}" if detail else summary)
+        self.summary = summary
+
+
+class Backend(Protocol):
+    """A loaded model. `run` may be called from several threads at once."""
+
+    name: Kind
+
+    @property
+    def provider(self) -> str:
+        """What really runs the model, as the library says after loading it."""
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
+        """Every output of the manifest, by name, for float32 `inputs` named as in the manifest."""
+
+
+def open_backend(
+    kind: Kind,
+    folder: Path,
+    manifest: Manifest,
+    *,
+    device: Device = "auto",
+    threads: int = 0,
+    exact: bool = False,
+) -> Backend:
+    """Load the model in `folder`, described by `manifest`.
+
+    Args:
+        kind: the library that runs the model.
+        folder: holds the manifest's files; digests are the caller's to check (`manifest.verify`).
+        manifest: names and shapes of what goes in and comes out.
+        device: `auto` takes CUDA when a first run on it succeeds and the CPU otherwise, saying so
+            in the log; `cuda` refuses anything else.
+        threads: CPU threads for one call of `run`; 0 leaves the library's default.
+        exact: round on a GPU as float32 does: no TF32, and torch without cuDNN.
+
+    Raises:
+        BackendError: the library is not installed or refuses the file, the graph is not what the
+            manifest says, or `device` is `cuda` and CUDA does not work.
+        ManifestError: the model was published without a file for this library.
+
+    """
+    make = functools.partial(_class(kind), folder, manifest, threads=threads, exact=exact)
+    if device == "cpu":
+        return make(device="cpu")
+    try:
+        return _open_on_cuda(make, manifest)
+    except cuda.CudaError as problem:
+        if device == "cuda":
+            raise BackendError(
+                f"device is cuda, but {problem}; mend that, or set the device to auto or cpu",
+                problem.detail,
+            ) from problem
+        _announce_cpu(problem)
+    return make(device="cpu")
+
+
+def probe(backend: Backend, manifest: Manifest, batch: int) -> None:
+    """Run `backend` once on zeros, every free axis being `batch`.
+
+    Raises:
+        BackendError: it fails, or an output is not as the manifest says.
+
+    """
+
+    def shape(dims: tuple[int | str, ...]) -> tuple[int, ...]:
+        return tuple(batch if isinstance(dim, str) else dim for dim in dims)
+
+    zeros = {tensor.name: np.zeros(shape(tensor.dims), np.float32) for tensor in manifest.inputs}
+    try:
+        outputs = backend.run(zeros)
+    except Exception as error:
+        raise BackendError(f"model {manifest.name!r} does not run", str(error)) from error
+    for tensor in manifest.outputs:
+        found, expected = outputs[tensor.name].shape, shape(tensor.dims)
+        if found != expected:
+            raise BackendError(
+                f"model {manifest.name!r} gives {tensor.name} of shape {found} for batch {batch}, "
+                f"its manifest says {expected}"
+            )
+
+
+def _class(kind: Kind) -> Callable[..., Backend]:
+    """The backend's class; its library is imported here, and only if it is the one chosen."""
+    try:
+        if kind == "onnxruntime":
+            from service.inference.onnx_backend import OnnxBackend
+
+            return OnnxBackend
+        from service.inference.torchscript_backend import TorchScriptBackend
+    except ImportError as error:
+        extra = "" if kind == "onnxruntime" else "[torchscript]"
+        raise BackendError(
+            f"backend {kind} needs {error.name}, which is not installed: `pip install "
+            f"'.{extra}'`, or choose the other backend"
+        ) from error
+    return TorchScriptBackend
+
+
+def _open_on_cuda(make: Callable[..., Backend], manifest: Manifest) -> Backend:
+    """The backend on CUDA, after a first run there.
+
+    Raises:
+        CudaError: CUDA does not work here.
+
+    """
+    if problem := cuda.driver_problem():
+        raise problem
+    backend = make(device="cuda")
+    if "cuda" not in backend.provider.lower():
+        raise cuda.CudaError(
+            f"{backend.name} took {backend.provider} instead: the CUDA libraries that it needs are "
+            "missing or do not fit (`pip install '.[cuda]'` brings them)"
+        )
+    try:
+        probe(backend, manifest, batch=2)
+    except BackendError as error:
+        raise cuda.CudaError("a first run on the GPU fails", str(error)) from error
+    return backend
+
+
+@functools.cache
+def _announce_cpu(problem: cuda.CudaError) -> None:
+    """Say once, and not once a model, that `auto` means the CPU; aloud only if it is a surprise."""
+    level = logging.INFO if isinstance(problem, cuda.NoGpuError) else logging.WARNING
+    _log.log(level, "Models run on the CPU: %s %s", problem, problem.detail)

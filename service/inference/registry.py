@@ -1,0 +1,152 @@
+"""Every published model, checked, loaded and warmed up: all of them, or none."""
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from models import manifest as contract
+from models.manifest import Manifest, ManifestError
+from service.errors import ModelNotFoundError, WrongTaskError, quote
+from service.inference.backends import Backend, BackendError, open_backend, probe
+from service.inference.classifier import Classifier, unfit
+from service.inference.model import Model
+from service.settings import Settings
+
+# TorchScript compiles itself anew in the first runs, once for one picture and once for several.
+_WARM_UP_BATCHES = (1, 1, 1, 32, 32, 32)
+
+
+class LoadError(RuntimeError):
+    """The models cannot be served; the message says why and names no path outside their folder."""
+
+    @property
+    def detail(self) -> str:
+        """For the log: the same with whole paths, and what the operating system says."""
+        cause = self.__cause__ or self
+        system = cause.__cause__
+        return f"{cause} ({system})" if isinstance(system, OSError) else str(cause)
+
+
+class Registry:
+    """The loaded models by name, and the classifiers among them."""
+
+    def __init__(self, models: Iterable[Model], default: str) -> None:
+        self._models = {model.name: model for model in models}
+        self._default = default
+        self._classifiers: dict[str, Classifier] = {}
+        self._unfit: dict[str, str] = {}
+        for name, model in self._models.items():
+            try:
+                self._classifiers[name] = Classifier(model)
+            except WrongTaskError as error:
+                self._unfit[name] = str(error)
+
+    @property
+    def providers(self) -> dict[str, str]:
+        """What really runs each model."""
+        return {name: model.backend.provider for name, model in self._models.items()}
+
+    def classifier(self, name: str | None) -> Classifier:
+        """The classifier called `name`, the default one for None.
+
+        Raises:
+            ModelNotFoundError: no model is called so.
+            WrongTaskError: the model does not classify digits.
+
+        """
+        name = name or self._default
+        if name in self._unfit:
+            raise WrongTaskError(self._unfit[name])
+        if name not in self._classifiers:
+            raise ModelNotFoundError(
+                f"there is no model {quote(name)}; published are: {', '.join(self._classifiers)}"
+            )
+        return self._classifiers[name]
+
+    def model(self, name: str) -> Model:
+        """The model called `name`, whatever its task.
+
+        Raises:
+            ModelNotFoundError: no model is called so.
+
+        """
+        if name not in self._models:
+            raise ModelNotFoundError(
+                f"there is no model {quote(name)}; published are: {', '.join(self._models)}"
+            )
+        return self._models[name]
+
+
+def load(settings: Settings) -> Registry:
+    """Check every published model, and only then load and warm up every one.
+
+    Raises:
+        LoadError: naming what is missing, altered or does not work.
+
+    """
+    try:
+        manifests = _check(settings)
+        loaded = [Model(m, _open(settings, folder, m)) for folder, m in manifests.items()]
+    except ManifestError as error:
+        raise LoadError(_without_paths(str(error), settings.models_dir)) from error
+    except BackendError as error:
+        raise LoadError(error.summary) from error
+    except OSError as error:
+        raise LoadError(f"a file of the models folder {contract.unreadable(error)}") from error
+    registry = Registry(loaded, settings.default_model)
+    try:
+        registry.classifier(None)
+    except (ModelNotFoundError, WrongTaskError) as error:
+        raise LoadError(
+            f"the default model does not serve: {error}; name another with ROWREADER_DEFAULT_MODEL"
+        ) from error
+    return registry
+
+
+def _check(settings: Settings) -> dict[Path, Manifest]:
+    """The manifests of all published models, whose files are as published."""
+    folders = contract.discover(settings.models_dir)
+    if not folders:
+        raise LoadError(
+            "no models are published in the models folder; publish them with "
+            "`python -m training.export`, or set ROWREADER_MODELS_DIR"
+        )
+    manifests = {folder: contract.read(folder) for folder in folders}
+    for folder, manifest in manifests.items():
+        contract.verify(folder, manifest)
+    return manifests
+
+
+def _open(settings: Settings, folder: Path, manifest: Manifest) -> Backend:
+    backend = open_backend(
+        settings.backend,
+        folder,
+        manifest,
+        device=settings.device,
+        threads=settings.intra_op_threads,
+    )
+    for batch in _WARM_UP_BATCHES:
+        probe(backend, manifest, batch)
+    return backend
+
+
+def _without_paths(message: str, models_dir: Path) -> str:
+    return message.replace(f"{models_dir}/", "").replace(str(models_dir), "the models folder")
+
+
+def published(models_dir: Path) -> list[str]:
+    """The names of the models in `models_dir`, whole or not; none when it is no folder."""
+    try:
+        return [folder.name for folder in contract.discover(models_dir)]
+    except ManifestError:
+        return []
+
+
+def classifiers(models_dir: Path) -> list[str]:
+    """Those of the models in `models_dir` that read digits, as far as their manifests are sound."""
+    names = []
+    for name in published(models_dir):
+        with contextlib.suppress(ManifestError):
+            if not unfit(contract.read(models_dir / name)):
+                names.append(name)
+    return names

@@ -1,0 +1,73 @@
+"""The shipped models of other tasks than classifying, by NVIDIA's Triton client and the routes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from tritonclient import http as triton
+
+from service.images.reading import read_image
+from tests.e2e.open_inference.test_triton import sent
+from tests.support.project import ROOT
+from tests.support.server import Server
+from training.data.sine_windows import windows
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def client(shipped: Server) -> Iterator[Any]:
+    client = triton.InferenceServerClient(shipped.url.removeprefix("http://"))
+    yield client
+    client.close()
+
+
+def test_a_sine_is_followed_by_the_state_that_the_client_hands_on(client: Any) -> None:
+    sines, cosines = (part.numpy() for part in windows(0, 20))
+    state, errors, forgetful = np.zeros((1, 32), np.float32), [], []
+    for sine, cosine in zip(sines, cosines, strict=True):
+        values = sent("values", sine[np.newaxis])
+        result = client.infer("sine", [values, sent("state", state)])
+        alone = client.infer("sine", [values, sent("state", np.zeros((1, 32), np.float32))])
+        state = result.as_numpy("next_state")
+        errors.append(np.square(result.as_numpy("predictions")[0] - cosine).mean())
+        forgetful.append(np.square(alone.as_numpy("predictions")[0] - cosine).mean())
+    assert np.mean(errors[1:]) < 0.01
+    assert np.mean(forgetful[1:]) > 10 * np.mean(errors[1:])
+
+
+def test_two_sequences_side_by_side_of_any_length_are_those_apart(client: Any) -> None:
+    sines = windows(0, 3)[0].numpy().reshape(1, 30, 1)
+    zeros = np.zeros((2, 32), np.float32)
+    both = np.concatenate([sines, -sines])
+    together = client.infer("sine", [sent("values", both), sent("state", zeros)])
+    for index, values in enumerate((sines, -sines)):
+        apart = client.infer("sine", [sent("values", values), sent("state", zeros[:1])])
+        np.testing.assert_allclose(
+            together.as_numpy("predictions")[index], apart.as_numpy("predictions")[0], atol=1e-5
+        )
+
+
+def test_a_picture_is_coded_and_decoded_by_halves_as_by_the_whole(client: Any) -> None:
+    seven = (ROOT / "docs" / "seven.png").read_bytes()
+    rows = read_image(seven, max_pixels=1_000_000).rows[np.newaxis]
+    whole = client.infer("autoencoder", [sent("rows", rows)])
+    code = client.infer("autoencoder-encoder", [sent("rows", rows)]).as_numpy("code")
+    assert code.shape == (1, 3)
+    np.testing.assert_allclose(code, whole.as_numpy("code"), atol=1e-4)
+    decoded = client.infer("autoencoder-decoder", [sent("code", code)])
+    picture = decoded.as_numpy("reconstruction")
+    np.testing.assert_allclose(picture, whole.as_numpy("reconstruction"), atol=1e-4)
+    assert 0 <= picture.min() < picture.max() <= 1
+    # Three numbers are little, but the ink is where it was.
+    assert np.corrcoef(picture.ravel(), rows.ravel())[0, 1] > 0.5
+
+
+@pytest.mark.parametrize("model", ["sine", "autoencoder", "autoencoder-encoder"])
+def test_they_predict_no_digits(shipped: Server, model: str) -> None:
+    files = {"image": (ROOT / "docs" / "seven.png").read_bytes()}
+    answer = httpx.post(f"{shipped.url}/predict", files=files, data={"model": model})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "wrong_task"

@@ -1,0 +1,157 @@
+"""The models in the repository: whole, small, above their floors, as good as they say."""
+
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+import models
+from models import manifest
+from models.manifest import Manifest
+from service.inference.backends import Backend, open_backend
+from service.settings import Device, Kind
+from tests.support.devices import EACH
+from training.data.datasets import as_rows, load
+from training.data.sine_windows import windows
+from training.export import SHIPPED
+from training.parity.proof import ATOL
+from training.parity.tasks import BATCH_SIZES, MAX_GROWTH
+from training.recipes.shipped import RECIPES, Recipe
+from training.recipes.tutorials import TUTORIALS
+
+ROOT = Path(models.__file__).parent
+LARGEST = 2_000_000  # bytes of a file
+NAMES = ("gru", "lstm", "rnn")
+GRAPHS = {
+    "autoencoder": "autoencoder",
+    "autoencoder-decoder": "autoencoder",
+    "autoencoder-encoder": "autoencoder",
+    "sine": "sine",
+}  # of the other tasks, and the recipe of each
+ALL = sorted([*NAMES, *GRAPHS])
+each_graph = pytest.mark.parametrize("name", GRAPHS)
+
+
+@pytest.fixture(params=NAMES)
+def shipped(request: pytest.FixtureRequest) -> Manifest:
+    """A shipped classifier's manifest, its files being as published."""
+    return whole(request.param)
+
+
+def whole(name: str) -> Manifest:
+    """The manifest of a shipped model, whose files are as published."""
+    found = manifest.read(ROOT / name)
+    manifest.verify(ROOT / name, found)
+    return found
+
+
+def opened(name: str, kind: Kind) -> Backend:
+    return open_backend(kind, ROOT / name, whole(name), device="cpu", threads=1)
+
+
+def test_these_and_no_others_are_shipped() -> None:
+    assert [folder.name for folder in manifest.discover(ROOT)] == ALL
+    assert set(SHIPPED) == {*NAMES, *GRAPHS.values()}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_file_is_large(name: str) -> None:
+    for path in (ROOT / name).iterdir():
+        assert path.stat().st_size <= LARGEST, path
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_commit_is_named_that_nothing_was_changed_in(name: str) -> None:
+    assert len(whole(name).provenance["commit"]) == 40
+
+
+@each_graph
+def test_a_tutorial_s_recipe_of_today_made_it_and_it_keeps_the_bound(name: str) -> None:
+    tutorial, described = TUTORIALS[GRAPHS[name]], whole(name)
+    assert described.recipe == tutorial.recipe.to_dict()
+    bound = tutorial.bounds[described.provenance["dataset"]]
+    assert described.metric("test", "mean_squared_error").value <= bound
+
+
+@each_graph
+def test_every_form_of_it_was_proven_by_its_task(name: str) -> None:
+    described = whole(name)
+    cpu = [row for row in described.parity if "cuda" not in row.provider.lower()]
+    forms = ("eager", *get_args(Kind))
+    assert [(row.backend, row.batch_size) for row in cpu] == [
+        (form, size) for form in forms for size in BATCH_SIZES
+    ]
+    regresses = described.task == "regress"
+    for row in described.parity:
+        assert row.max_difference <= ATOL
+        assert row.n == (1_000 if regresses else 10_000)
+        assert row.growth is None or row.growth <= MAX_GROWTH
+        assert (row.growth is None) == (not regresses)
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_the_sine_is_followed_for_a_thousand_windows(kind: Kind) -> None:
+    backend = opened("sine", kind)
+    sines, cosines = (part.numpy() for part in windows(0, 1_000))
+    state, errors = np.zeros((1, 32), np.float32), []
+    for sine, cosine in zip(sines, cosines, strict=True):
+        outputs = backend.run({"values": sine[np.newaxis], "state": state})
+        state = outputs["next_state"]
+        errors.append(float(np.square(outputs["predictions"][0] - cosine).mean()))
+    score = whole("sine").metric("test", "mean_squared_error")
+    assert score.n == len(errors)
+    assert np.mean(errors) == pytest.approx(score.value, rel=1e-4)
+    assert np.mean(errors[-100:]) < 2 * np.mean(errors[:100])
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_the_autoencoder_gives_the_test_images_back_whole_and_by_halves(
+    kind: Kind, mnist_root: Path
+) -> None:
+    rows = as_rows(load("mnist", mnist_root).test.images).numpy()
+    both = opened("autoencoder", kind).run({"rows": rows})
+    code = opened("autoencoder-encoder", kind).run({"rows": rows})["code"]
+    halves = opened("autoencoder-decoder", kind).run({"code": code})["reconstruction"]
+    np.testing.assert_allclose(code, both["code"], atol=1e-4)
+    for name in (name for name in GRAPHS if name != "sine"):
+        score = whole(name).metric("test", "mean_squared_error").value
+        for pictures in (both["reconstruction"], halves):
+            assert np.square(pictures - rows, dtype=np.float64).mean() == pytest.approx(score)
+
+
+def test_the_recipe_of_today_made_it_and_it_keeps_the_floor(shipped: Manifest) -> None:
+    recipe = RECIPES[shipped.name]
+    assert Recipe.from_dict(dict(shipped.recipe)) == recipe
+    assert shipped.metric("test", "accuracy").value >= recipe.floors["mnist"]
+    assert shipped.provenance["training_seconds"] <= 15 * 60
+
+
+def test_every_form_was_proven_at_every_batch_size(shipped: Manifest) -> None:
+    forms = ("eager", *get_args(Kind))
+    cpu = [row for row in shipped.parity if "cuda" not in row.provider.lower()]
+    assert [(row.backend, row.batch_size) for row in cpu] == [
+        (form, size) for form in forms for size in BATCH_SIZES
+    ]
+    accuracy = shipped.metric("test", "accuracy").value
+    for row in shipped.parity:
+        assert row.max_difference <= ATOL
+        assert row.agreed == row.n == 10_000
+        assert row.accuracy == accuracy
+
+
+@EACH
+@pytest.mark.mnist
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_all_test_images_score_exactly_as_the_manifest_says(
+    shipped: Manifest, kind: Kind, device: Device, mnist_root: Path
+) -> None:
+    test = load("mnist", mnist_root).test
+    backend = open_backend(kind, ROOT / shipped.name, shipped, device=device, exact=True)
+    rows = as_rows(test.images).numpy()
+    parts = [backend.run({"rows": part})["logits"] for part in np.split(rows, 20)]
+    decisions = np.concatenate(parts).argmax(axis=1)
+    score = shipped.metric("test", "accuracy")
+    assert score.n == len(decisions) == 10_000
+    assert float((decisions == test.labels.numpy()).mean()) == score.value

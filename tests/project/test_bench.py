@@ -1,0 +1,197 @@
+"""The benchmark's tables and goals, and that every part of it runs."""
+
+import json
+import math
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import bench
+from tests.benchmarks.parts import model, service, start, training
+from tests.benchmarks.tools import floor
+from tests.benchmarks.tools.conditions import sentence
+from tests.benchmarks.tools.load import Load
+from tests.benchmarks.tools.report import Bound, Goal, Part, Table, summary
+from tests.benchmarks.tools.timing import Spread
+from tests.benchmarks.tools.workloads import PNG
+from training.data import mnist
+from training.recipes.shipped import RECIPES
+
+
+@pytest.mark.parametrize(
+    ("bound", "target", "found", "verdict"),
+    [
+        ("at least", 3, Spread(1.0, 3.0, 9.0), "reached"),
+        ("at least", 3, Spread(2.8, 2.9, 9.0), "not reached"),
+        ("at most", 1, 1.0, "reached"),
+        ("at most", 1, 1.1, "not reached"),
+        ("above", 1, 1.0, "not reached"),
+        ("under", 3, 3.0, "not reached"),
+        ("under", 3, math.inf, "not reached"),
+        ("at least", 1, math.nan, "not reached"),
+        ("at least", 1, None, "not measured"),
+    ],
+)
+def test_the_median_decides_whether_a_goal_is_reached(
+    bound: Bound, target: float, found: Spread | float | None, verdict: str
+) -> None:
+    assert Goal("speed", bound, target, found, note="no reason").verdict == verdict
+
+
+def test_what_was_not_measured_says_why() -> None:
+    goal = Goal("speed over OpenVINO", "above", 1, None, note="OpenVINO is not installed")
+    assert str(goal).endswith("OpenVINO is not installed, not measured")
+
+
+def _part() -> Part:
+    table = Table(("cell", "images", "time"), names=2)
+    table.add("lstm", "batch 1", "5", goals=[Goal("speed", "at least", 3, Spread(1, 2, 3))])
+    table.add("gru", "batch 1", "6")
+    return Part("model", "How.", table, {"microseconds": {}})
+
+
+def test_a_row_stands_beside_its_goal() -> None:
+    lines = _part().table.markdown().splitlines()
+    assert lines[0] == "| cell | images | time | goal |"
+    assert "at least 3 x: 2.00 (1.00 to 3.00) x, not reached" in lines[2]
+    assert lines[3] == "| gru | batch 1 | 6 | - |"
+    assert "| model | lstm, batch 1 | speed | at least 3 x |" in summary([_part()])
+
+
+def test_a_row_with_a_cell_too_many_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 cells for 1 columns"):
+        Table(("one",), names=1).add("1", "2")
+
+
+def test_what_is_written_is_json_whatever_was_measured(tmp_path: Path) -> None:
+    part = _part()
+    part.table.add("rnn", "batch 1", "-", goals=[Goal("speed", "above", 1, Spread(1, math.inf, 2))])
+    bench.write(tmp_path, [part], {"processors": 2}, "Summary.")
+    kept = json.loads((tmp_path / "model.json").read_text(), parse_constant=pytest.fail)
+    assert kept["conditions"] == {"processors": 2}
+    assert [goal["reached"] for goal in kept["goals"]] == [False, True]
+    assert "| gru | batch 1 | 6 | - |" in (tmp_path / "report.md").read_text()
+
+
+def test_the_readme_gets_the_goals_and_docs_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("Before.\n\n<!-- speed -->\n\nold\n\n<!-- /speed -->\n\nAfter.\n")
+    monkeypatch.setattr("tests.support.documents.README", page)
+    monkeypatch.setattr(bench, "DOCS", tmp_path)
+    part = Part("gpu", "How.", _part().table, {})
+    bench.publish([part], "New goals.")
+    assert page.read_text() == (
+        "Before.\n\n<!-- speed -->\n\nNew goals.\n\n<!-- /speed -->\n\nAfter.\n"
+    )
+    full = (tmp_path / "speed.md").read_text()
+    assert full.endswith(f"## Gpu\n\nHow.\n\n{part.table.markdown()}\n")
+    assert "![" not in full  # there was nothing to draw
+
+
+def test_a_busy_machine_is_named() -> None:
+    assert "busy" not in sentence({"others, %": 3.0})
+    assert "busy" in sentence({"others, %": 40.0})
+
+
+def test_the_floor_multiplies_as_much_as_the_network() -> None:
+    # torch's own count for an LSTM: (28 + 128) inputs to 4 x 128 gates, 28 times; then the head.
+    assert floor.operations(RECIPES["lstm"], 3) == 2 * 3 * (28 * (28 + 128) * 4 * 128 + 128 * 10)
+    two_layers = 28 * (28 + 192) * 192 + 28 * (192 + 192) * 192 + 192 * 10
+    assert floor.operations(RECIPES["rnn"], 1) == 2 * two_layers
+
+
+def test_the_model_has_goals_at_the_smallest_and_the_largest_batch() -> None:
+    samples = {"ours (ONNX Runtime)": [50.0], "eager torch": [200.0], "floor": [10.0]}
+    missing = dict.fromkeys(("TorchScript", "torch.compile", "OpenVINO"), "absent")
+    speed, bound = model.goals(1, samples, missing)
+    assert (speed.reached, bound.reached) == (True, False)  # 4 times; 50 of 35 microseconds
+    eager, *others = model.goals(512, samples, missing)
+    assert eager.reached
+    assert [goal.verdict for goal in others] == ["not measured"] * 3
+    assert model.goals(8, samples, missing) == []
+
+
+def _load(rate: int, milliseconds: int) -> list[Load]:
+    return [Load(rate, 1.0, 0, Counter({1000 * milliseconds: rate}))]
+
+
+def test_the_service_is_compared_with_each_peer_and_a_missing_one_is_not_measured() -> None:
+    found = {
+        "ours": _load(1000, 30),
+        "FastAPI": _load(900, 20),
+        "BentoML, plain": _load(600, 50),
+    }
+    goals = service.goals((PNG, 64), found)
+    assert [goal.verdict for goal in goals] == [
+        "reached", "not reached", "not reached", "not measured",
+    ]  # fmt: skip
+    assert service.goals((PNG, 1), found) == []
+
+
+def test_tensors_are_judged_where_mlserver_still_answers() -> None:
+    found = {"ours": _load(48, 300), service.ALONE: _load(56, 40), "MLServer": _load(17, 700)}
+    alone, mlserver = service.goals((service.V2_512, 16), found)
+    assert (alone.reached, mlserver.reached) == (True, False)
+    assert service.goals((service.V2_512, 64), found) == []
+
+
+def test_the_plot_shows_only_the_cases_that_are_judged() -> None:
+    loads = {
+        (work, connections): {"ours": _load(9, 1)}
+        for work in (PNG, service.V2_512)
+        for connections in (1, 16, 64)
+    }
+    rows = [row[0][:2] for row in service.table(service.judged(loads), {}).rows]
+    assert rows == [[PNG, "64"], [service.V2_512, "16"]]
+
+
+def test_seconds_to_an_accuracy_are_those_of_all_turns_until_then() -> None:
+    course = training.Course([2.0, 3.0, 4.0], [0.9, 0.975, 0.98])
+    assert course.until(0.97) == 5.0
+    assert course.until(0.985) is None
+    assert not course.done
+
+
+def test_training_is_compared_turn_by_turn() -> None:
+    courses = {
+        "ours": training.Course([1.0, 1.0], [0.95, 0.97]),
+        "tutorial": training.Course([4.0, 8.0], [0.94, 0.96]),
+    }
+    [goal] = training.goals("cpu", "ours", courses)
+    assert training.goals("cpu", "tutorial", courses) == []
+    assert (goal.reached, goal.note[:5]) == (True, "1.00 ")
+    table = training.table({"cpu": courses}, steps=469, why="")
+    assert table.rows[0][0][2].startswith("2.00")  # half an epoch a turn
+    assert "no GPU here" in str(table.rows[-1][1][0])
+
+
+def test_only_what_ships_by_default_has_goals_for_its_start() -> None:
+    found = {name: [start.Found(3.5, 190.0, 120.0)] for name in start.BACKENDS}
+    assert [goal.verdict for _, goal in start.table(found).goals] == ["not reached", "reached"]
+
+
+NEEDS = {
+    "model": None,
+    "gpu": None,
+    "service": None if shutil.which("wrk") else "wrk is not installed",
+    "training": None if mnist.is_present(mnist.default_root()) else "there is no MNIST",
+    "start": None,
+}
+
+
+@pytest.mark.e2e
+@pytest.mark.long
+@pytest.mark.parametrize("name", bench.WHOLE)
+def test_every_part_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := NEEDS[name]:
+        pytest.skip(reason)
+    monkeypatch.setattr("sys.argv", ["bench", name, "--quick", "--folder", str(tmp_path)])
+    bench.main()
+    kept = json.loads((tmp_path / f"{name}.json").read_text())
+    assert kept["rows"]
+    assert all(row.keys() for row in kept["rows"])
+    assert (tmp_path / f"{name}.png").exists() == (name != "gpu")

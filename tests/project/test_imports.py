@@ -1,0 +1,30 @@
+"""What serving imports, proven in a fresh interpreter; who may import whom is import-linter's."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.project import ROOT
+
+SERVE = """
+import sys
+import numpy as np
+from service import app
+from service.inference import registry
+from service.settings import Settings
+
+loaded = registry.load(Settings.from_environment(models_dir=sys.argv[1], device="cpu"))
+model = loaded.model("lstm")
+model.backend.run({"rows": np.zeros((1, 28, 28), np.float32)})
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def test_serving_onnx_needs_neither_torch_nor_training(models_dir: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", SERVE, str(models_dir)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    imported = set(run.stdout.split())
+    assert {"bentoml", "models", "onnxruntime", "service"} <= imported
+    assert not imported & {"onnx", "sklearn", "torch", "torchvision", "training"}

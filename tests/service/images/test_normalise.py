@@ -1,0 +1,377 @@
+"""From pixels to rows: what a person sees in a picture, the model gets to see."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.images.decode import Picture
+from service.images.normalise import Reading, normalise
+from service.images.reading import read_image
+from tests.support.painting import encode
+from tests.support.pictures import KINDS, draw
+from tests.support.project import ROOT
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+SHEET = ROOT / "docs" / "pairs.png"
+LIMIT = 10_000_000
+
+
+def read(pixels: Bytes) -> Reading:
+    return normalise(Picture(pixels, 255))
+
+
+def canvas(*strokes: list[tuple[int, int]], width: int = 14) -> Bytes:
+    """Black strokes `width` pixels wide on white, (300, 300)."""
+    pixels = np.full((300, 300), 255, np.uint8)
+    for points in strokes:
+        cv2.polylines(pixels, [np.array(points, np.int32)], False, 0, width, cv2.LINE_AA)
+    return pixels
+
+
+# Drawn by hand, so that no data set is needed.
+FIVE = [(190, 60), (110, 60), (105, 140), (160, 130), (195, 170), (180, 220), (140, 240), (95, 225)]
+SEVEN = [(90, 70), (210, 70), (140, 240)]
+FOUR = [(130, 60), (90, 160), (215, 160)], [(180, 60), (180, 240)]
+ONE = [(150, 50), (150, 250)]
+DIGITS = {"five": canvas(FIVE), "seven": canvas(SEVEN), "four": canvas(*FOUR)}
+
+
+def small(pixels: Bytes) -> Bytes:
+    """A drawing as the 28 x 28 that the generator draws from."""
+    inverted = cv2.bitwise_not(pixels)
+    return np.asarray(cv2.resize(inverted, (28, 28), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def cut_to(pixels: Bytes) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the ink in a drawing."""
+    left, top, width, height = cv2.boundingRect((pixels < 128).view(np.uint8))
+    return left, top, left + width, top + height
+
+
+def likeness(one: Floats, other: Floats) -> float:
+    """The correlation of two pictures, both blurred a little, for the best of small shifts."""
+    first, second = (cv2.GaussianBlur(rows, (0, 0), 1.0) for rows in (one, other))
+    shifts = [np.roll(second, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    return max(float(np.corrcoef(first.ravel(), shifted.ravel())[0, 1]) for shifted in shifts)
+
+
+def assert_mnist_like(rows: Floats) -> None:
+    assert rows.shape == (28, 28)
+    assert rows.dtype == np.float32
+    assert rows.min() == 0
+    assert 0.9 < rows.max() <= 1
+    box = cv2.boundingRect((rows > 0).astype(np.uint8))
+    assert max(box[2:]) == 20
+    total = rows.sum()
+    for axis in (0, 1):
+        assert rows.sum(axis=axis) @ np.arange(28) / total == pytest.approx(14, abs=0.51)
+
+
+@pytest.mark.mnist
+def test_mnist_passes_bit_for_bit(mnist_root: Path) -> None:
+    from training.data import mnist
+
+    for pixels in mnist.load(mnist_root).test.images.numpy():
+        rows = read(pixels).rows
+        np.testing.assert_array_equal(rows, pixels / np.float32(255))
+
+
+def test_what_is_made_as_mnist_was_passes_bit_for_bit_from_any_file() -> None:
+    made = np.asarray(np.rint(read(DIGITS["five"]).rows * 200), dtype=np.uint8)
+    for image in (Image.fromarray(made), Image.fromarray(made).convert("RGB")):
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        reading = read_image(file.getvalue(), LIMIT)
+        assert reading.finding is None
+        np.testing.assert_array_equal(reading.rows, made / np.float32(255))
+
+
+@pytest.mark.parametrize("name", DIGITS)
+def test_a_drawing_is_fitted_and_centred_as_mnist_was(name: str) -> None:
+    reading = read(DIGITS[name])
+    assert reading.finding is None
+    assert_mnist_like(reading.rows)
+    grey = reading.rows[(reading.rows > 0) & (reading.rows < 1)]
+    assert len(grey) > 20, "edges are antialiased"
+
+
+@pytest.mark.parametrize("name", DIGITS)
+def test_polarity_does_not_matter(name: str) -> None:
+    np.testing.assert_allclose(read(255 - DIGITS[name]).rows, read(DIGITS[name]).rows, atol=0.1)
+
+
+@pytest.mark.parametrize("side", [8, 12, 20, 28, 40, 64, 150, 600, 1200])
+def test_size_does_not_matter(side: int) -> None:
+    for pixels in DIGITS.values():
+        shape = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+        rows = read(np.asarray(shape, dtype=np.uint8)).rows
+        assert likeness(rows, read(pixels).rows) > (0.93 if side > 12 else 0.8)
+
+
+@pytest.mark.parametrize("shift", [(-80, -50), (70, 50), (0, 55)])
+def test_place_does_not_matter(shift: tuple[int, int]) -> None:
+    moved = np.roll(DIGITS["seven"], shift, (1, 0))
+    np.testing.assert_allclose(read(moved).rows, read(DIGITS["seven"]).rows, atol=0.35)
+
+
+def test_a_small_digit_in_a_large_picture_keeps_its_detail() -> None:
+    page = np.full((1500, 2000), 255, np.uint8)
+    page[900:960, 400:460] = cv2.resize(DIGITS["five"], (60, 60), interpolation=cv2.INTER_AREA)
+    assert likeness(read(page).rows, read(DIGITS["five"]).rows) > 0.95
+
+
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("width", [14, 28])
+@pytest.mark.parametrize("name", DIGITS)
+def test_a_picture_cut_to_its_digit_is_read(name: str, width: int, value: int) -> None:
+    strokes = {"five": [FIVE], "seven": [SEVEN], "four": [*FOUR]}[name]
+    whole = canvas(*strokes, width=width)
+    left, top, right, bottom = cut_to(whole)
+    cut = whole[top:bottom, left:right] ^ np.uint8(value)
+    assert likeness(read(cut).rows, read(whole).rows) > 0.9
+
+
+def test_a_digit_that_leaves_hardly_any_even_ground_is_read() -> None:
+    upper = [(150, 150), (110, 110), (150, 60), (190, 110), (150, 150)]
+    lower = [(100, 200), (150, 245), (200, 200), (150, 150)]
+    soft = cv2.GaussianBlur(canvas([*upper, *lower], width=60), (0, 0), 6)
+    whole = np.asarray(soft, dtype=np.uint8)
+    left, top, right, bottom = cut_to(whole)
+    assert likeness(read(whole[top:bottom, left:right]).rows, read(whole).rows) > 0.9
+
+
+@pytest.mark.parametrize("times", [2, 7, 10])
+@pytest.mark.parametrize("side", [8, 28])
+def test_pixels_that_are_repeated_change_nothing(side: int, times: int) -> None:
+    resized = cv2.resize(DIGITS["five"], (side, side), interpolation=cv2.INTER_AREA)
+    shape = np.asarray(resized, dtype=np.uint8)
+    enlarged = np.repeat(np.repeat(shape, times, axis=0), times, axis=1)
+    np.testing.assert_array_equal(read(enlarged).rows, read(shape).rows)
+
+
+def test_aspect_is_kept() -> None:
+    rows = read(canvas(ONE)).rows
+    _, _, width, height = cv2.boundingRect((rows > 0).astype(np.uint8))
+    assert (height, width <= 4) == (20, True)
+
+
+@pytest.mark.parametrize("thickness", [2, 6, 14, 40])
+def test_strokes_get_the_weight_of_mnist_s(thickness: int) -> None:
+    pixels = np.full((300, 300), 255, np.uint8)
+    cv2.ellipse(pixels, (150, 150), (80, 110), 0, 0, 360, 0, thickness, cv2.LINE_AA)
+    across = read(pixels).rows[14].sum() / 2  # two strokes of the ring
+    assert 1.5 < across < 4.5
+
+
+HARD = ("tiny", "thin", "huge", "broken", "faint_pencil")
+# The thin border of a light canvas on a light page fades in places, and is a frame no more.
+SURE = [kind for kind in KINDS if kind not in (*HARD, "web_page")]
+
+
+@pytest.mark.parametrize("kind", SURE)
+def test_damage_hardly_changes_what_is_read(kind: str) -> None:
+    for seed, pixels in enumerate(DIGITS.values()):
+        clean = read_image(draw("clean", small(pixels), seed), LIMIT)
+        damaged = read_image(draw(kind, small(pixels), seed), LIMIT)
+        assert damaged.finding is None
+        assert likeness(damaged.rows, clean.rows) > (
+            0.7 if kind in ("rotation", "perspective", "note", "mixed") else 0.85
+        )
+
+
+@pytest.mark.parametrize("kind", HARD)
+def test_hard_damage_leaves_the_digit_whole(kind: str) -> None:
+    for seed, pixels in enumerate(DIGITS.values()):
+        clean = read_image(draw("clean", small(pixels), seed), LIMIT)
+        damaged = read_image(draw(kind, small(pixels), seed), LIMIT)
+        assert likeness(damaged.rows, clean.rows) > 0.7
+
+
+def test_a_pen_is_found_by_its_colour() -> None:
+    for pen in ((230, 220, 40), (200, 30, 30), (40, 160, 60), (250, 150, 200)):
+        pixels = np.full((300, 300, 3), 245, np.uint8)
+        pixels[DIGITS["four"] < 128] = pen
+        assert likeness(read(pixels).rows, read(DIGITS["four"]).rows) > 0.95
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_the_fattest_pen_is_ink_and_not_the_ground(dark: bool) -> None:
+    fat = canvas(FIVE, width=70)  # a third of the picture is ink
+    rows = read(fat if dark else 255 - fat).rows
+    assert likeness(rows, read(DIGITS["five"]).rows) > 0.8
+
+
+def test_ink_across_a_printed_line_of_its_own_darkness_stays_whole() -> None:
+    pixels = DIGITS["seven"].copy()
+    for y in range(20, 300, 40):
+        pixels[y : y + 2] = 0
+    rows = read(pixels).rows
+    assert likeness(rows, read(DIGITS["seven"]).rows) > 0.9
+    count, _ = cv2.connectedComponents((rows > 0.3).astype(np.uint8))
+    assert count == 2, "the ground, and one stroke"
+
+
+def test_a_crease_through_a_digit_is_none_of_its_strokes() -> None:
+    """A thin grey line, not half as dark as the pen, that ends in the picture at both sides."""
+    pixels = np.full((300, 300), 235, np.uint8)
+    cv2.line(pixels, (40, 250), (260, 30), 165, 4, cv2.LINE_AA)
+    pixels = np.minimum(pixels, DIGITS["five"])
+    assert likeness(read(pixels).rows, read(DIGITS["five"]).rows) > 0.95
+
+
+def test_a_stroke_that_fades_is_whole() -> None:
+    """A pen that runs dry towards the foot of a seven: a third of the ink is left there."""
+    left = np.linspace(1.2, 0.3, 300)[:, np.newaxis].clip(0.3, 1)
+    pixels = np.asarray(255 - left * (255 - DIGITS["seven"].astype(float)), dtype=np.uint8)
+    assert likeness(read(pixels).rows, read(DIGITS["seven"]).rows) > 0.95
+
+
+@pytest.mark.parametrize("side", [500, 900])
+def test_all_strokes_of_a_thin_line_count_though_some_shrink_to_less(side: int) -> None:
+    """A mouse's line, a pixel or two of many: level ones keep half the contrast of slanted ones."""
+    pixels = np.full((side, side), 255, np.uint8)
+    drawn = np.round(np.array(SEVEN) * side / 300).astype(np.int32)
+    cv2.polylines(pixels, [drawn], False, 110, 1)
+    assert likeness(read(pixels).rows, read(canvas(SEVEN)).rows) > 0.85
+
+
+def test_a_frame_is_not_the_digit() -> None:
+    framed = DIGITS["five"].copy()
+    cv2.rectangle(framed, (20, 15), (280, 285), 0, 5)
+    assert likeness(read(framed).rows, read(DIGITS["five"]).rows) > 0.97
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_margins_are_not_the_digit(value: int) -> None:
+    faint = np.asarray(180 - (255 - DIGITS["five"].astype(np.float32)) * 0.2, dtype=np.uint8)
+    framed = np.pad(faint, 30, constant_values=value)
+    assert likeness(read(framed).rows, read(DIGITS["five"]).rows) > 0.95
+
+
+@pytest.mark.parametrize("seed", [79, 82, 89])  # of frames whose bars differ by 30 levels and more
+def test_bars_of_a_frame_may_have_several_shades(seed: int) -> None:
+    framed = read_image(draw("thick_frame", small(DIGITS["seven"]), seed), LIMIT)
+    assert likeness(framed.rows, read(DIGITS["seven"]).rows) > 0.85
+
+
+def test_specks_are_dropped() -> None:
+    specked = DIGITS["five"].copy()
+    for x, y in ((20, 20), (270, 40), (60, 270), (260, 260)):
+        cv2.circle(specked, (x, y), 3, 0, -1)
+    np.testing.assert_allclose(read(specked).rows, read(DIGITS["five"]).rows, atol=0.1)
+
+
+def test_a_five_with_its_bar_apart_is_one_digit() -> None:
+    pixels = canvas(FIVE[2:], [(130, 55), (195, 50)])
+    reading = read(pixels)
+    assert reading.finding is None
+    top = np.flatnonzero(reading.rows.any(axis=1))[0]
+    assert reading.rows[top : top + 3, 14:].sum() > 3, "the bar is there"
+
+
+def test_a_four_of_two_strokes_that_do_not_touch_is_one_digit() -> None:
+    left, right = FOUR
+    assert left[2][0] > right[0][0], "in one piece, they cross"
+    assert read(canvas([*left[:2], (150, 160)], right)).finding is None
+
+
+def test_two_digits_are_several() -> None:
+    page = np.hstack([DIGITS["five"][:, 60:240], DIGITS["seven"][:, 60:240]])
+    reading = read(page)
+    assert reading.finding == "several_digits"
+    assert reading.rows.max() > 0.9
+
+
+@pytest.mark.parametrize("value", [0, 90, 255])
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (28, 28), (1, 300), (300, 1), (300, 400)])
+def test_one_shade_is_blank(value: int, size: tuple[int, int]) -> None:
+    reading = read(np.full(size, value, np.uint8))
+    assert reading.finding == "blank"
+    assert not reading.rows.any()
+
+
+def test_empty_paper_is_blank() -> None:
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:300, :300]
+    paper = 200 - 0.15 * x - 0.1 * y + random.normal(0, 4, (300, 300))
+    reading = read_image(encode(paper.astype(np.uint8), ".jpg", random), LIMIT)
+    assert reading.finding == "blank"
+    assert not reading.rows.any()
+
+
+def test_a_sheet_of_many_pictures_is_refused_and_not_as_blank() -> None:
+    assert read_image(SHEET.read_bytes(), LIMIT).finding in ("not_a_digit", "several_digits")
+    # So is one whose pictures have no ground in common.
+    kinds = ("texture", "noise", "chalkboard", "coloured_pen", "uneven_light", "squared")
+    tiles = []
+    for seed, kind in enumerate(kinds * 4):
+        drawn = np.frombuffer(draw(kind, small(DIGITS["five"]), seed), np.uint8)
+        tiles.append(cv2.resize(np.asarray(cv2.imdecode(drawn, cv2.IMREAD_COLOR)), (100, 100)))
+    page = np.vstack([np.hstack(tiles[row : row + 6]) for row in range(0, 24, 6)])
+    assert read(np.asarray(page, dtype=np.uint8)).finding in ("not_a_digit", "several_digits")
+
+
+@pytest.mark.parametrize(("spread", "finding"), [(4, "blank"), (80, "not_a_digit")])
+def test_where_no_ink_could_be_seen_there_may_be_some(spread: float, finding: str) -> None:
+    noise = np.random.default_rng(0).normal(128, spread, (200, 200))
+    reading = read(np.clip(noise, 0, 255).astype(np.uint8))
+    assert reading.finding == finding
+    assert not reading.rows.any()
+
+
+def test_faint_ink_is_not_blank() -> None:
+    faint = np.asarray(235 - (255 - DIGITS["five"].astype(np.float32)) * 0.12, dtype=np.uint8)
+    reading = read(faint)
+    assert reading.finding is None
+    assert likeness(reading.rows, read(DIGITS["five"]).rows) > 0.95
+
+
+def test_deep_pictures_are_read_by_their_own_range() -> None:
+    deep = DIGITS["five"].astype(np.float32) * 3  # dark, were it 16 bits
+    rows = normalise(Picture(deep, 65535)).rows
+    np.testing.assert_allclose(rows, read(DIGITS["five"]).rows, atol=0.1)
+
+
+SHAPES = st.one_of(
+    hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=80),
+    hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=80).map(lambda s: (*s, 3)),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(hnp.arrays(np.uint8, SHAPES))
+def test_any_pixels_give_rows(pixels: Bytes) -> None:
+    rows = read(pixels).rows
+    assert rows.shape == (28, 28)
+    assert rows.dtype == np.float32
+    assert (rows >= 0).all()
+    assert (rows <= 1).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 500), st.integers(1, 500), st.integers(0, 2**32 - 1), st.booleans())
+def test_any_scribble_gives_rows(height: int, width: int, seed: int, noisy: bool) -> None:
+    random = np.random.default_rng(seed)
+    pixels = np.full((height, width, 3), random.integers(0, 256, 3), np.uint8)
+    for _ in range(random.integers(0, 12)):
+        points = random.integers(-50, 550, (int(random.integers(2, 5)), 2)).astype(np.int32)
+        colour = random.integers(0, 256, 3).tolist()
+        cv2.polylines(
+            pixels, [points], bool(random.integers(2)), colour, int(random.integers(1, 40))
+        )
+    if noisy:
+        pixels = np.asarray(pixels ^ random.integers(0, 16, pixels.shape, np.uint8), dtype=np.uint8)
+    rows = read(pixels).rows
+    assert rows.shape == (28, 28)
+    assert (rows >= 0).all()
+    assert (rows <= 1).all()

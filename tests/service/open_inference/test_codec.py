@@ -1,0 +1,206 @@
+"""Requests of the Open Inference Protocol: read or refused, never anything else."""
+
+import json
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from models.manifest import Manifest, Tensor
+from service.errors import (
+    ApiError,
+    InvalidJsonError,
+    MalformedRequestError,
+    MissingFieldError,
+    NotFiniteError,
+    UnexpectedFieldError,
+    UnknownTensorError,
+    UnsupportedMediaTypeError,
+    WrongTypeError,
+)
+from service.open_inference.codec import Inference, check_media_type, read_inference, write_answer
+
+MANIFEST = Manifest(
+    name="adder",
+    task="regress",
+    recipe={},
+    labels=(),
+    inputs=(
+        Tensor(name="rows", dtype="float32", dims=("batch", 2), range=(0, 1)),
+        Tensor(name="total", dtype="float32", dims=("batch",)),
+    ),
+    outputs=(
+        Tensor(name="sum", dtype="float32", dims=("batch",)),
+        Tensor(name="next_total", dtype="float32", dims=("batch",)),
+    ),
+    files=(),
+    metrics=(),
+    parity=(),
+    provenance={},
+)
+ROWS = {"name": "rows", "shape": [1, 2], "datatype": "FP32", "data": [0.25, 0.5]}
+TOTAL = {"name": "total", "shape": [1], "datatype": "FP32", "data": [3]}
+BODY: dict[str, Any] = {"inputs": [ROWS, TOTAL]}
+LIMIT = 4
+
+
+def read(body: object, header_length: str | None = None, behind: bytes = b"") -> Inference:
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return read_inference(text + behind, header_length, MANIFEST, LIMIT)
+
+
+def test_inputs_by_name_and_all_outputs_in_json() -> None:
+    asked = read(BODY)
+    np.testing.assert_array_equal(asked.inputs["rows"], np.array([[0.25, 0.5]], np.float32))
+    np.testing.assert_array_equal(asked.inputs["total"], np.array([3], np.float32))
+    assert list(asked.outputs.items()) == [("sum", False), ("next_total", False)]
+    assert asked.id is None
+
+
+def test_id_null_and_fields_that_others_add_are_let_pass() -> None:
+    asked = read({**BODY, "id": "a7", "outputs": None, "parameters": None, "model_name": "x"})
+    assert asked.id == "a7"
+    assert list(asked.outputs) == ["sum", "next_total"]
+    assert read({**BODY, "id": None, "outputs": [], "parameters": {"priority": 1}}).id is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "outputs"),
+    [
+        ({"parameters": {"binary_data_output": True}}, {"sum": True, "next_total": True}),
+        ({"outputs": [{"name": "next_total"}]}, {"next_total": False}),
+        ({"outputs": [{"name": "sum", "parameters": {"binary_data": True}}]}, {"sum": True}),
+        (
+            {
+                "parameters": {"binary_data_output": True},
+                "outputs": [
+                    {"name": "next_total", "parameters": {"binary_data": False}},
+                    {"name": "sum"},
+                ],
+            },
+            {"next_total": False, "sum": True},
+        ),
+    ],
+)
+def test_which_outputs_and_in_which_form(asked: dict[str, Any], outputs: dict[str, bool]) -> None:
+    assert list(read({**BODY, **asked}).outputs.items()) == list(outputs.items())
+
+
+def test_bytes_lie_behind_as_much_json_as_the_header_says() -> None:
+    size = {"parameters": {"binary_data_size": 8}}
+    rows = {key: value for key, value in ROWS.items() if key != "data"} | size
+    text = json.dumps({"inputs": [rows, TOTAL]}).encode()
+    values = np.array([[0, 1]], np.float32)
+    asked = read(text, str(len(text)), values.tobytes())
+    np.testing.assert_array_equal(asked.inputs["rows"], values)
+    for lie in (len(text) + 1, len(text) - 1, 0):
+        with pytest.raises(ApiError):
+            read(text, str(lie), values.tobytes())
+
+
+@pytest.mark.parametrize(
+    "length", ["-1", "1.5", "", "x", " 7", "0x10", "\u0663", "99999", "9" * 30, "9" * 5000]
+)
+def test_a_header_that_is_no_length_is_refused(length: str) -> None:
+    with pytest.raises(MalformedRequestError, match="Inference-Header-Content-Length is"):
+        read(BODY, length)
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "message"),
+    [
+        (b"", InvalidJsonError, "0 bytes"),
+        (b"{", InvalidJsonError, "not JSON"),
+        (b"\xff", InvalidJsonError, "not JSON"),
+        (b'{"x":' + b"[" * 10**6, InvalidJsonError, "nested too deeply"),
+        (b'{"inputs": [{"data": [NaN]}]}', NotFiniteError, "holds NaN"),
+        (b"[]", WrongTypeError, 'expected {"inputs"'),
+        ({}, MissingFieldError, "the body lacks 'inputs'"),
+        ({"inputs": [{}]}, MissingFieldError, r"inputs\[0\] lacks 'name'"),
+        ({"inputs": []}, MissingFieldError, "lacks 'rows', 'total'"),
+        ({"inputs": {}}, WrongTypeError, "inputs is of type object, expected array"),
+        ({**BODY, "id": 7}, WrongTypeError, "id is of type int, expected str"),
+        ({**BODY, "parameters": []}, WrongTypeError, "parameters is of type array"),
+        (
+            {"inputs": [{**ROWS, "shape": [1, 2.5]}]},
+            WrongTypeError,
+            r"inputs\[0\]\.shape\[1\] is of type float",
+        ),
+        ({**BODY, "outputs": [{"name": "x"}]}, UnknownTensorError, "no output 'x', .*: sum, next"),
+        ({**BODY, "outputs": [{"name": "sum"}] * 2}, UnexpectedFieldError, "'sum' is named twice"),
+        (
+            {**BODY, "outputs": [{"name": "sum", "parameters": {"classification": 2}}]},
+            UnexpectedFieldError,
+            "parameter 'classification'",
+        ),
+        (
+            {**BODY, "outputs": [{"name": "sum", "parameters": {"shared_memory_region": "r"}}]},
+            UnexpectedFieldError,
+            "'shared_memory_region'",
+        ),
+        (
+            {**BODY, "outputs": [{"name": "sum", "parameters": {"binary_data": 1}}]},
+            WrongTypeError,
+            "'binary_data' of output 'sum' is 1, expected true or false",
+        ),
+        (
+            {**BODY, "parameters": {"binary_data_output": None}},
+            WrongTypeError,
+            "'binary_data_output' of the request is None",
+        ),
+    ],
+)  # fmt: skip
+def test_another_request_is_refused(body: object, error: type[ApiError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        read(body)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "application/json; charset=utf-8", "Application/Octet-Stream"]
+)
+def test_json_and_bytes_are_read_and_what_has_no_type(content_type: str) -> None:
+    check_media_type(content_type)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
+def test_another_type_is_refused(content_type: str) -> None:
+    with pytest.raises(UnsupportedMediaTypeError, match="expected application/json"):
+        check_media_type(content_type)
+
+
+VALUES = {"sum": np.array([1.5, 2]), "next_total": np.array([[np.nan], [np.inf]])}
+
+
+def answer(outputs: dict[str, bool], id_: str | None = None) -> tuple[Any, bytes, dict[str, str]]:
+    """The JSON, what follows it, and the headers."""
+    values = {name: value.astype(np.float32) for name, value in VALUES.items()}
+    written = write_answer("adder", Inference({}, outputs, id_), values)
+    split = len(written.body) if written.json_bytes is None else written.json_bytes
+    return json.loads(written.body[:split]), written.body[split:], written.headers
+
+
+def test_an_answer_in_json() -> None:
+    document, behind, headers = answer({"sum": False, "next_total": False}, "a7")
+    assert document == {
+        "model_name": "adder",
+        "model_version": "1",
+        "id": "a7",
+        "outputs": [
+            {"name": "sum", "datatype": "FP32", "shape": [2], "data": [1.5, 2]},
+            {"name": "next_total", "datatype": "FP32", "shape": [2, 1], "data": [None, None]},
+        ],
+    }
+    assert behind == b""
+    assert headers == {"content-type": "application/json"}
+
+
+def test_an_answer_with_bytes_behind_the_json() -> None:
+    document, behind, headers = answer({"next_total": True, "sum": True})
+    assert "id" not in document
+    assert [output["parameters"] for output in document["outputs"]] == [{"binary_data_size": 8}] * 2
+    assert not any("data" in output for output in document["outputs"])
+    expected = np.array([np.nan, np.inf, 1.5, 2], "<f4")
+    np.testing.assert_array_equal(np.frombuffer(behind, "<f4"), expected)
+    assert headers["content-type"] == "application/octet-stream"
+    assert int(headers["Inference-Header-Content-Length"]) == len(msgspec.json.encode(document))

@@ -1,0 +1,117 @@
+"""`/docs.json` is valid OpenAPI and names every limit and every error."""
+
+import json
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import validate
+
+from models.manifest import FILENAME
+from service.errors import ApiError
+from service.openapi.document import build_document
+from service.paths import PROBES
+from service.settings import Settings
+from tests.service.test_errors import leaves
+from tests.support.published import publish, publish_stateful
+
+DOCUMENT = build_document(
+    Settings.from_environment(
+        max_batch=17, max_body_bytes=12345, max_pixels=777, max_batch_pixels=888
+    )
+)
+INFER = "/v2/models/{model_name}/infer"
+ROUTES = ("/predict", "/predict_batch", "/predict_sequences", INFER)
+
+
+def test_is_valid_openapi() -> None:
+    validate(json.loads(json.dumps(DOCUMENT)))
+
+
+def test_shows_the_limits_in_force() -> None:
+    batch = DOCUMENT["paths"]["/predict_batch"]["post"]["requestBody"]
+    images = batch["content"]["multipart/form-data"]["schema"]["properties"]["images"]
+    assert images["maxItems"] == 17
+    assert "777 pixels" in images["items"]["description"]
+    assert "888 pixels" in images["description"]
+    assert "12345 bytes" in batch["description"]
+
+
+def test_shows_the_limit_of_a_tensor() -> None:
+    document = build_document(Settings.from_environment(max_v2_batch=33))
+    request = document["components"]["schemas"]["V2Request"]["properties"]
+    assert "33" in request["inputs"]["items"]["properties"]["shape"]["items"]["description"]
+
+
+def test_a_failure_under_v2_has_the_protocol_s_form() -> None:
+    for route, methods in DOCUMENT["paths"].items():
+        operation = methods.get("post") or methods["get"]
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                form = "V2Error" if route.startswith("/v2") else "Error"
+                schema = response["content"]["application/json"]["schema"]
+                assert schema == {"$ref": f"#/components/schemas/{form}"}
+
+
+def test_what_can_be_refused_for_want_of_a_key_or_of_time_says_so() -> None:
+    for route, methods in DOCUMENT["paths"].items():
+        operation = methods.get("post") or methods["get"]
+        assert ("401" in operation["responses"]) == (route not in PROBES), route
+        assert ("429" in operation["responses"]) == ("post" in methods), route
+
+
+def test_where_there_are_keys_the_probes_want_none() -> None:
+    document = build_document(Settings.from_environment(api_keys="key"))
+    assert document["security"] == [{"key": []}]
+    free = {route for route, methods in document["paths"].items() if "get" in methods
+            and methods["get"].get("security") == []}  # fmt: skip
+    assert free == PROBES
+
+
+@pytest.mark.parametrize(
+    ("route", "options"),
+    [
+        ("/predict", {"model", "preview"}),
+        ("/predict_batch", {"model", "preview"}),
+        ("/predict_sequences", {"model"}),
+    ],
+)
+def test_an_option_may_be_given_in_the_query_or_in_the_body(route: str, options: set[str]) -> None:
+    operation = DOCUMENT["paths"][route]["post"]
+    [body] = operation["requestBody"]["content"].values()
+    assert {given["name"] for given in operation["parameters"]} == options
+    assert {given["in"] for given in operation["parameters"]} == {"query"}
+    assert options < body["schema"]["properties"].keys()
+
+
+def test_only_models_that_read_digits_are_offered_for_it(tmp_path: Path) -> None:
+    publish(tmp_path, "lstm")
+    publish_stateful(tmp_path)
+    (publish(tmp_path, "broken") / FILENAME).write_text("{")
+    document = build_document(Settings.from_environment(models_dir=tmp_path))
+    for route in ("/predict", "/predict_batch", "/predict_sequences"):
+        operation = document["paths"][route]["post"]
+        [body] = operation["requestBody"]["content"].values()
+        assert body["schema"]["properties"]["model"]["enum"] == ["lstm", None]
+        [model] = [given for given in operation["parameters"] if given["name"] == "model"]
+        assert model["schema"]["enum"] == ["lstm"]
+    [named] = document["paths"][INFER]["parameters"]
+    assert named["schema"]["enum"] == ["broken", "lstm", "stateful"]
+
+
+def test_the_error_body_lists_every_code() -> None:
+    error = DOCUMENT["components"]["schemas"]["Error"]["properties"]["error"]
+    assert set(error["properties"]["code"]["enum"]) == {leaf.code for leaf in leaves()}
+
+
+@pytest.mark.parametrize("error", leaves())
+def test_every_error_is_found_with_the_routes_or_belongs_to_none(error: type[ApiError]) -> None:
+    of_no_route = {"not_found"}
+    documented = [
+        route
+        for route in ROUTES
+        if f"`{error.code}`"
+        in DOCUMENT["paths"][route]["post"]["responses"]
+        .get(str(error.status.value), {})
+        .get("description", "")
+    ]
+    assert bool(documented) == (error.code not in of_no_route)

@@ -1,0 +1,191 @@
+"""Uploads: what a form may hold, and a clear answer to everything else."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.requests import Request
+
+from service.errors import (
+    ApiError,
+    BatchTooLargeError,
+    MalformedRequestError,
+    MissingFieldError,
+    NotAFileError,
+    UnexpectedFieldError,
+    UnsupportedMediaTypeError,
+    WrongTypeError,
+)
+from service.uploads.form import Form, read_form
+from tests.support.incoming import raw, upload
+
+ONE = {"image": ("digit.png", b"bytes")}
+
+
+def read(request: Request, field: str = "image", max_files: int = 1) -> Form:
+    return asyncio.run(read_form(request, field, max_files))
+
+
+def test_one_file() -> None:
+    assert read(upload(files=ONE)) == Form([b"bytes"], None)
+
+
+def test_a_file_that_calls_itself_no_image_is_refused_in_its_own_place() -> None:
+    image = ("digit.png", b"bytes", "image/png")
+    files = [("images", part) for part in (image, ("a.pdf", b"bytes", "application/pdf"), image)]
+    first, refused, third = read(upload(files=files), "images", max_files=3).files
+    assert first == third == b"bytes"
+    assert isinstance(refused, UnsupportedMediaTypeError)
+    assert "Content-Type is 'application/pdf', expected that of an image" in str(refused)
+
+
+@pytest.mark.parametrize(
+    "declared", ["text/html", "Text/Plain; charset=utf-8", "video/mp4", "imagepng", "x" * 900]
+)
+def test_what_is_no_image_by_its_own_word_is_refused(declared: str) -> None:
+    [refused] = read(upload(files={"image": ("digit.png", b"bytes", declared)})).files
+    assert isinstance(refused, UnsupportedMediaTypeError)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["image/png", "image/jpg", "IMAGE/JPEG; q=1", "image/x-ms-bmp", "image/heic", "*/*",
+     "application/octet-stream", "binary/octet-stream", "multipart/form-data"],
+)  # fmt: skip
+def test_an_image_by_any_name_or_none_is_read(declared: str) -> None:
+    assert read(upload(files={"image": ("digit", b"bytes", declared)})).files == [b"bytes"]
+
+
+def test_a_file_without_a_type_is_read() -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nabc\r\n--b--'
+    request = raw(body, {"content-type": "multipart/form-data; boundary=b"})
+    assert read(request).files == [b"abc"]
+
+
+def test_several_files_keep_their_order() -> None:
+    files = [("images", (f"{i}.png", bytes([i]) * 3000)) for i in range(5)]
+    form = read(upload(files=files), "images", max_files=5)
+    assert form.files == [bytes([i]) * 3000 for i in range(5)]
+
+
+def test_a_file_of_several_megabytes_is_whole() -> None:
+    data = bytes(range(256)) * 20_000
+    assert read(upload(files={"image": ("big", data)})).files == [data]
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [("gru", "gru"), ('"gru"', "gru"), (" gru ", "gru"), ("", None), ("null", None), ('""', None),
+     ("nonsense", "nonsense"), ('"half', '"half'), ("7", "7")],
+)  # fmt: skip
+def test_the_model_s_name_as_text_or_as_json(text: str, model: str | None) -> None:
+    form = read(upload(files=ONE, data={"model": text}))
+    assert (form.model or None) == model
+
+
+@pytest.mark.parametrize(
+    ("text", "preview"),
+    [("true", True), ("True", True), ("1", True), ("false", False), ("0", False), ("", False)],
+)
+def test_a_preview_is_asked_for_in_the_form_or_in_the_query(text: str, preview: bool) -> None:
+    assert read(upload(files=ONE, data={"preview": text})).preview is preview
+    assert read(upload(f"http://test/predict?preview={text}", files=ONE)).preview is preview
+
+
+@pytest.mark.parametrize("name", ["Model", "mode", "image", "previews", ""])
+def test_an_option_of_the_query_that_is_none_is_named_beside_those_there_are(name: str) -> None:
+    request = upload(f"http://test/predict?model=gru&{name}=1", files=ONE)
+    with pytest.raises(
+        UnexpectedFieldError, match=rf"query string holds '{name}', expected 'model' and 'preview'"
+    ):
+        read(request)
+
+
+def test_an_option_is_given_once() -> None:
+    request = upload("http://test/predict?model=gru", files=ONE, data={"model": "rnn"})
+    with pytest.raises(UnexpectedFieldError, match="'model' must be one text; give it once"):
+        read(request)
+
+
+def test_a_preview_that_is_neither_true_nor_false_is_named() -> None:
+    with pytest.raises(WrongTypeError, match="'preview' is 'please', expected true or false"):
+        read(upload(files=ONE, data={"preview": "please"}))
+
+
+@pytest.mark.parametrize("content_type", ["", "application/json", "image/png", "multipart/mixed"])
+def test_another_content_type_is_refused_with_the_right_one(content_type: str) -> None:
+    with pytest.raises(UnsupportedMediaTypeError, match=r"expected multipart/form-data.*curl"):
+        read(raw(b"x", {"content-type": content_type}))
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"x", "multipart/form-data"),
+        (b"x", "multipart/form-data; boundary=b"),
+        (b"", "multipart/form-data; boundary=b"),
+        (b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nabc',
+         "multipart/form-data; boundary=b"),
+        (b"--b\r\nContent-Disposition: form-data\r\n\r\nabc\r\n--b--\r\n",
+         "multipart/form-data; boundary=b"),
+        (b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + b"x" * 5000,
+         "multipart/form-data; boundary=b"),
+        (b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nabc\r\n--b--\r\n',
+         "multipart/form-data; boundary=b; charset=undefined"),
+    ],
+)  # fmt: skip
+def test_a_broken_or_cut_form_is_malformed(body: bytes, content_type: str) -> None:
+    with pytest.raises(MalformedRequestError, match="form"):
+        read(raw(body, {"content-type": content_type}))
+
+
+def test_a_form_without_the_image_lacks_it() -> None:
+    with pytest.raises(MissingFieldError, match="lacks 'image'"):
+        read(upload(files={"model": (None, "gru")}))
+
+
+@pytest.mark.parametrize("text", ["http://127.0.0.1/digit.png", "/etc/passwd", ""])
+def test_a_text_in_the_place_of_a_file_is_not_opened(text: str) -> None:
+    with pytest.raises(NotAFileError, match="never opened"):
+        read(upload(files={"image": (None, text)}))
+
+
+def test_another_field_is_named() -> None:
+    with pytest.raises(UnexpectedFieldError, match=r"holds 'picture', expected 'image'"):
+        read(upload(files={"picture": ("a", b"x")}))
+
+
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_several_images_where_one_is_expected(count: int) -> None:
+    with pytest.raises(UnexpectedFieldError, match="/predict_batch"):
+        read(upload(files=[("image", ("a", b"x"))] * count))
+
+
+def test_a_file_for_the_model_or_two_models_are_refused() -> None:
+    with pytest.raises(UnexpectedFieldError, match="'model' must be one text"):
+        read(upload(files={**ONE, "model": ("m", b"gru")}), max_files=2)
+    with pytest.raises(UnexpectedFieldError, match="'model' must be one text"):
+        read(upload(files=ONE, data={"model": ["gru", "rnn"]}))
+
+
+@pytest.mark.parametrize("count", [4, 5, 40])
+def test_too_many_images_name_the_limit(count: int) -> None:
+    files = [("images", ("a", b"x"))] * count
+    with pytest.raises(BatchTooLargeError, match="at most 3 are allowed"):
+        read(upload(files=files), "images", max_files=3)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_damaged_form_is_read_or_refused(data: st.DataObject) -> None:
+    whole = upload(files=ONE, data={"model": "gru"})
+    body = bytearray(asyncio.run(whole.body()))
+    for _ in range(data.draw(st.integers(1, 6))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    damaged = raw(bytes(body[: data.draw(st.integers(0, len(body)))]), dict(whole.headers), chunk=7)
+    try:
+        form = read(damaged)
+    except ApiError:
+        return
+    assert len(form.files) == 1

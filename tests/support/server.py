@@ -1,0 +1,141 @@
+"""Start the real `bentoml serve`, wait until it answers, and stop it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from service.settings import PREFIX
+from tests.support.project import ROOT
+
+DEADLINE = 60.0
+
+
+@dataclass
+class Server:
+    """A running server, its address and what it has written so far."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    def wait(self, path: str = "/readyz", status: int = 200) -> httpx.Response:
+        """Ask until `path` answers with `status`; fail with the log when it does not in time."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end and self.process.poll() is None:
+            with contextlib.suppress(httpx.TransportError):
+                response = httpx.get(self.url + path, timeout=5)
+                if response.status_code == status:
+                    return response
+            time.sleep(0.05)  # between two questions, not instead of them
+        raise AssertionError(f"{path} did not answer {status}:\n{self.log}")
+
+    def poll(self, reached: Callable[[], bool]) -> None:
+        """Ask until `reached()`; fail with the log when it is not in time."""
+        end = time.monotonic() + DEADLINE
+        while not reached():
+            assert time.monotonic() < end, self.log
+            time.sleep(0.02)  # between two questions, not instead of them
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Its worker processes."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if "--worker-id" in _command(child)]
+
+    def stop(self) -> int:
+        """End the process group as a supervisor would, and give the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=30)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Empty when it has just ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
+
+
+@contextlib.contextmanager
+def serve(
+    folder: Path,
+    settings: Mapping[str, object],
+    *,
+    arguments: Sequence[str] = (),
+    cwd: Path = ROOT,
+    status: int = 200,
+    as_shipped: bool = False,
+) -> Iterator[Server]:
+    """`bentoml serve` with `arguments` in `cwd`, once `/readyz` answers `status`.
+
+    `folder` takes its log and BentoML's home; `settings` are the environment's `ROWREADER_...`,
+    without this prefix. Unless `as_shipped`, its coverage is measured if this process's is, which
+    takes half of its time, and nobody is refused because work would wait for too long.
+    """
+    port = free_port()
+    command = [sys.executable, "-m", "bentoml", "serve", *arguments, "--port", str(port)]
+    environ = environment(folder, settings, as_shipped=as_shipped)
+    with started(command, folder, environ, port, cwd) as server:
+        server.wait(status=status)
+        yield server
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    port: int,
+    cwd: Path = ROOT,
+) -> Iterator[Server]:
+    """The server that `command` starts at `port`, which may not answer yet; its log in `folder`."""
+    log_file = folder / "server.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environ,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    server = Server(f"http://127.0.0.1:{port}", process, log_file)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def environment(
+    folder: Path, settings: Mapping[str, object], *, as_shipped: bool = False
+) -> dict[str, str]:
+    """This process's environment, with `settings` instead of its own."""
+    left_out = (PREFIX, "COVERAGE_", "COV_CORE_") if as_shipped else (PREFIX,)
+    inherited = {name: v for name, v in os.environ.items() if not name.startswith(left_out)}
+    bentoml = {"BENTOML_HOME": str(folder / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
+    patience = {} if as_shipped else {"MAX_DELAY_SECONDS": 600}
+    ours = {PREFIX + name: str(value) for name, value in {**patience, **settings}.items()}
+    return {**inherited, **bentoml, **ours}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

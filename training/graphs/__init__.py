@@ -1,0 +1,4 @@
+"""Networks written as ONNX and TorchScript.
+
+A network in eval mode comes in; a file goes out.
+"""

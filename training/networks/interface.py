@@ -1,0 +1,115 @@
+"""What goes into a published graph and what comes out of it, by name, for each kind of network."""
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+from torch import nn
+
+from models.manifest import State, Tensor
+from training.networks.configuration import CLASSES, COLUMNS, ROWS
+from training.networks.modules import (
+    Autoencoder,
+    ConvolutionalClassifier,
+    Decoder,
+    DenseClassifier,
+    Encoder,
+    RowClassifier,
+    SequenceRegressor,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """Named inputs and outputs, in the order of the network's own, and the state among them."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    states: tuple[State, ...] = ()
+
+
+_ROWS = Tensor(
+    name="rows",
+    dtype="float32",
+    dims=("batch", ROWS, COLUMNS),
+    range=(0.0, 1.0),
+    meaning="a digit's rows from top to bottom, light ink on dark",
+)
+_LOGITS = Tensor(
+    name="logits",
+    dtype="float32",
+    dims=("batch", CLASSES),
+    meaning="unnormalised log-probability of each label",
+)
+_RECONSTRUCTION = Tensor(
+    name="reconstruction",
+    dtype="float32",
+    dims=("batch", ROWS, COLUMNS),
+    meaning="the picture that the code stands for, in (0, 1), light ink on dark",
+)
+
+
+@singledispatch
+def interface(network: nn.Module) -> Interface:
+    """The interface of `network`.
+
+    Raises:
+        TypeError: it is no network of this project.
+
+    """
+    raise TypeError(f"{type(network).__name__} is no network that can be published")
+
+
+@interface.register(RowClassifier)
+@interface.register(DenseClassifier)
+@interface.register(ConvolutionalClassifier)
+def _(_network: nn.Module) -> Interface:
+    return Interface(inputs=(_ROWS,), outputs=(_LOGITS,))
+
+
+@interface.register
+def _(network: Encoder) -> Interface:
+    return Interface(inputs=(_ROWS,), outputs=(_code(network.code_size),))
+
+
+@interface.register
+def _(network: Decoder) -> Interface:
+    return Interface(inputs=(_code(network.code_size),), outputs=(_RECONSTRUCTION,))
+
+
+@interface.register
+def _(network: Autoencoder) -> Interface:
+    code = _code(network.encoder.code_size)
+    return Interface(inputs=(_ROWS,), outputs=(code, _RECONSTRUCTION))
+
+
+@interface.register
+def _(network: SequenceRegressor) -> Interface:
+    hidden = network.recurrent.hidden_size
+    return Interface(
+        inputs=(
+            _sequence("values", "the sequence that goes in; steps as far apart as in training"),
+            _state("state", hidden, "zeros at first, then next_state of the call before"),
+        ),
+        outputs=(
+            _sequence("predictions", "one for each value"),
+            _state("next_state", hidden, "the state after the last step"),
+        ),
+        states=(State(input="state", output="next_state"),),
+    )
+
+
+def _code(size: int) -> Tensor:
+    return Tensor(
+        name="code",
+        dtype="float32",
+        dims=("batch", size),
+        meaning="the few numbers that a picture is reduced to, unbounded",
+    )
+
+
+def _sequence(name: str, meaning: str) -> Tensor:
+    return Tensor(name=name, dtype="float32", dims=("batch", "steps", 1), meaning=meaning)
+
+
+def _state(name: str, size: int, meaning: str) -> Tensor:
+    return Tensor(name=name, dtype="float32", dims=("batch", size), meaning=meaning)

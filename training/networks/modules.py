@@ -1,0 +1,249 @@
+"""The networks: a digit's rows in [0, 1] in, logits out; normalisation is part of the network.
+
+Beside the classifiers: an autoencoder with its two halves, and a regressor of sequences. `build`
+makes any of them from its configuration in `training.networks.configuration`.
+"""
+
+import math
+from itertools import pairwise
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from training.networks.configuration import (
+    CLASSES,
+    COLUMNS,
+    ROWS,
+    Architecture,
+    AutoencoderConfig,
+    ConvolutionalConfig,
+    DenseConfig,
+    Nonlinearity,
+    RecurrentConfig,
+    RegressorConfig,
+)
+
+# Mean and standard deviation of the pixels of MNIST's 60,000 training images, in [0, 1].
+PIXEL_MEAN: Final = 0.1307
+PIXEL_STD: Final = 0.3081
+
+_NONLINEARITIES: Final = {"tanh": nn.Tanh, "relu": nn.ReLU}
+
+
+def build(architecture: Architecture) -> nn.Module:
+    """The network of this configuration, its weights drawn from torch's global generator."""
+    match architecture:
+        case RecurrentConfig():
+            return RowClassifier(architecture)
+        case DenseConfig():
+            return DenseClassifier(architecture)
+        case ConvolutionalConfig():
+            return ConvolutionalClassifier(architecture)
+        case AutoencoderConfig():
+            return Autoencoder(architecture)
+        case RegressorConfig():
+            return SequenceRegressor(architecture)
+
+
+class RowClassifier(nn.Module):
+    """Reads a digit's rows from top to bottom with a recurrent cell, then decides."""
+
+    mean: Tensor
+    std: Tensor
+    flat: Final[bool]
+
+    def __init__(self, config: RecurrentConfig) -> None:
+        super().__init__()
+        mean, std = (PIXEL_MEAN, PIXEL_STD) if config.normalised else (0.0, 1.0)
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("std", torch.tensor(std))
+        self.recurrent = _recurrent(config)
+        self.flat = config.readout == "flat"
+        self.head = nn.Linear(config.hidden_size * (ROWS if self.flat else 1), CLASSES)
+        if config.start == "orthogonal":
+            start_orthogonal(self.recurrent)
+        elif config.start == "tensorflow":
+            _start_as_tensorflow(self.recurrent, self.head)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Rows (B, 28, 28) float32 in [0, 1] to logits (B, 10) float32."""
+        normalised = (rows - self.mean) / self.std
+        steps = normalised.transpose(0, 1)  # (B, 28, 28) -> (28 steps, B, 28 columns)
+        states, _ = self.recurrent(steps)  # (28, B, hidden)
+        # (B, 28 * hidden), or (B, hidden)
+        seen = states.transpose(0, 1).flatten(1) if self.flat else states[-1]
+        logits: Tensor = self.head(seen)  # (B, 10)
+        return logits
+
+
+class DenseClassifier(nn.Module):
+    """Fully connected layers over all pixels."""
+
+    def __init__(self, config: DenseConfig) -> None:
+        super().__init__()
+        self.layers = _dense(config.sizes, config.nonlinearity)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Rows (B, 28, 28) float32 in [0, 1] to logits (B, 10) float32."""
+        logits: Tensor = self.layers(rows.flatten(1))  # (B, 784) -> (B, 10)
+        return logits
+
+
+class ConvolutionalClassifier(nn.Module):
+    """Convolutions and pooling over the picture, then one linear layer."""
+
+    def __init__(self, config: ConvolutionalConfig) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after in pairwise((1, *config.channels)):
+            padding = config.kernel_size // 2
+            layers += [nn.Conv2d(before, after, config.kernel_size, padding=padding)]
+            layers += [nn.ReLU(), nn.MaxPool2d(2)]
+        self.features = nn.Sequential(*layers)
+        side = ROWS // 2 ** len(config.channels)
+        self.head = nn.Linear(config.channels[-1] * side * side, CLASSES)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Rows (B, 28, 28) float32 in [0, 1] to logits (B, 10) float32."""
+        maps = self.features(rows.unsqueeze(1))  # (B, 1, 28, 28) -> (B, channels, side, side)
+        logits: Tensor = self.head(maps.flatten(1))
+        return logits
+
+
+class Encoder(nn.Module):
+    """The first half of an autoencoder."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.layers = _dense(config.sizes, config.nonlinearity)
+        self.code_size = config.sizes[-1]
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Rows (B, 28, 28) float32 in [0, 1] to a code (B, k) float32, unbounded."""
+        code: Tensor = self.layers(rows.flatten(1))
+        return code
+
+
+class Decoder(nn.Module):
+    """The second half of an autoencoder."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.layers = _dense(config.sizes[::-1], config.nonlinearity)
+        self.shape = [ROWS, COLUMNS]
+        self.code_size = config.sizes[-1]
+
+    def forward(self, code: Tensor) -> Tensor:
+        """A code (B, k) float32 to the reconstruction (B, 28, 28) float32 in (0, 1)."""
+        pixels = self.layers(code).sigmoid()  # (B, 784)
+        reconstruction: Tensor = pixels.unflatten(1, self.shape)
+        return reconstruction
+
+
+class Autoencoder(nn.Module):
+    """From a picture to a code of few numbers, and back."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows (B, 28, 28) float32 in [0, 1] to code (B, k) and reconstruction (B, 28, 28)."""
+        code = self.encoder(rows)
+        return code, self.decoder(code)
+
+
+class SequenceRegressor(nn.Module):
+    """A plain RNN with a linear layer over each of its states."""
+
+    def __init__(self, config: RegressorConfig) -> None:
+        super().__init__()
+        self.recurrent = nn.RNN(1, config.hidden_size)
+        self.head = nn.Linear(config.hidden_size, 1)
+
+    def forward(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Values (B, T, 1) and the state before (B, hidden) to predictions and the state after.
+
+        All float32; a sequence begins with a state of zeros.
+        """
+        steps = values.transpose(0, 1)  # (T, B, 1)
+        states, last = self.recurrent(steps, state.unsqueeze(0))  # (T, B, hidden), (1, B, hidden)
+        predictions: Tensor = self.head(states)  # (T, B, 1)
+        return predictions.transpose(0, 1), last.squeeze(0)
+
+
+Network = (
+    RowClassifier
+    | DenseClassifier
+    | ConvolutionalClassifier
+    | Encoder
+    | Decoder
+    | Autoencoder
+    | SequenceRegressor
+)
+
+
+def start_orthogonal(recurrent: nn.RNNBase) -> None:
+    """Orthogonal recurrent and Xavier input weights per gate, zero biases, forget gates open.
+
+    Orthogonal matrices keep a gradient's norm over the 28 steps (Saxe et al. 2014,
+    arXiv:1312.6120); a forget bias of 1 lets an LSTM remember from the start (Jozefowicz et al.
+    2015, "An Empirical Exploration of Recurrent Network Architectures").
+    """
+    hidden = recurrent.hidden_size
+    for name, parameter in recurrent.named_parameters():
+        for gate in parameter.detach().split(hidden):  # views of (hidden, ...) each
+            if name.startswith("weight_hh"):
+                nn.init.orthogonal_(gate)
+            elif name.startswith("weight_ih"):
+                nn.init.xavier_uniform_(gate)
+            else:
+                nn.init.zeros_(gate)
+    _open_forget_gates(recurrent)
+
+
+def _start_as_tensorflow(recurrent: nn.RNNBase, head: nn.Linear) -> None:
+    """As TensorFlow 1's `LSTMCell` and `dense` begin.
+
+    One Glorot-uniform matrix (Glorot and Bengio 2010) from a layer's input and state together to
+    all its gates, zero biases, and 1 added to the forget gate.
+    """
+    for layer in recurrent.all_weights:
+        from_input, from_state = layer[0], layer[1]  # (gates * hidden, ...)
+        fan_in = from_input.shape[1] + from_state.shape[1]
+        limit = math.sqrt(6 / (fan_in + from_input.shape[0]))
+        for weight in (from_input, from_state):
+            nn.init.uniform_(weight, -limit, limit)
+        for bias in layer[2:]:
+            nn.init.zeros_(bias)
+    _open_forget_gates(recurrent)
+    nn.init.xavier_uniform_(head.weight)
+    nn.init.zeros_(head.bias)
+
+
+def _open_forget_gates(recurrent: nn.RNNBase) -> None:
+    """Set an LSTM's forget biases to 1; other cells have no such gate."""
+    if isinstance(recurrent, nn.LSTM):
+        hidden = recurrent.hidden_size
+        for name, parameter in recurrent.named_parameters():
+            if name.startswith("bias_ih"):
+                nn.init.ones_(parameter.detach()[hidden : 2 * hidden])  # gates: input, forget, ...
+
+
+def _recurrent(config: RecurrentConfig) -> nn.RNNBase:
+    if config.cell == "rnn":
+        return nn.RNN(
+            COLUMNS, config.hidden_size, config.num_layers, nonlinearity=config.nonlinearity
+        )
+    cell = nn.GRU if config.cell == "gru" else nn.LSTM
+    return cell(COLUMNS, config.hidden_size, config.num_layers)
+
+
+def _dense(sizes: tuple[int, ...], nonlinearity: Nonlinearity) -> nn.Sequential:
+    """Linear layers of these sizes, the nonlinearity between them and not after the last."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [nn.Linear(before, after), _NONLINEARITIES[nonlinearity]()]
+    return nn.Sequential(*layers[:-1])

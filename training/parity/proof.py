@@ -1,0 +1,234 @@
+"""Prove that the exported forms of a network do as it does, with the code that will serve them.
+
+Checks names, axes, shapes, weights, values, and what its task asks for (`parity.tasks`), in this
+order; collects every failure instead of stopping at the first. Values are compared at rtol 0 and
+atol 1e-4 in float32, CPU with CPU and, where CUDA works, GPU with GPU with TF32 off. The reference
+on a GPU is eager torch without cuDNN.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NoReturn, get_args
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from models.manifest import Manifest, Parity
+from service.inference.backends import Backend, BackendError, open_backend
+from service.settings import Kind
+from training.parity.structure import Check, Failure, check_onnx, check_torchscript, first_line
+from training.parity.tasks import BATCH_SIZES, Arrays, Floats, Trial
+
+ATOL = 1e-4  # largest difference of any number that comes out; RTOL is 0
+REFERENCE_BATCH = max(BATCH_SIZES)
+
+
+@dataclass
+class ParityReport:
+    """What was compared, what failed, and what could not be compared here."""
+
+    rows: list[Parity] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def score(self) -> float:
+        """Of eager torch on the CPU at batch 1: its accuracy, or its mean squared error."""
+        row = next(row for row in self.rows if row.backend == "eager")
+        score = row.error if row.accuracy is None else row.accuracy
+        assert score is not None  # noqa: S101  every trial gives one of them
+        return score
+
+    def table(self) -> str:
+        """The report as lines of text."""
+        lines = [f"{'form':12} {'provider':22} {'batch':>5} {'max |difference|':>17}"]
+        lines += [
+            f"{row.backend:12} {row.provider:22} {row.batch_size:5} {row.max_difference:17.2e}"
+            f"  {_judged(row)}"
+            for row in self.rows
+        ]
+        return "\n".join([*lines, *self.notes])
+
+
+def _judged(row: Parity) -> str:
+    if row.accuracy is not None:
+        return f"{row.agreed:>7,} of {row.n:,} same decisions, accuracy {row.accuracy:.2%}"
+    growth = "" if row.growth is None else f", difference grown {row.growth:.2f} times"
+    return f"squared error {row.error:.6f} over {row.n:,}{growth}"
+
+
+def prove(
+    network: nn.Module, folder: Path, manifest: Manifest, trial: Trial, *, cuda: bool
+) -> ParityReport:
+    """Compare the files in `folder` with the eager `network` by `trial`.
+
+    Args:
+        network: in eval mode on the CPU; the reference.
+        folder: holds the files that `manifest` names.
+        manifest: its names and dims are what the files must keep.
+        trial: what every form does at every batch size.
+        cuda: whether to prove the forms on CUDA too.
+
+    """
+    report = ParityReport()
+    threads = torch.get_num_threads()
+    # Tens of thousands of calls of a fraction of a millisecond: waking more threads costs more.
+    torch.set_num_threads(1)
+    try:
+        _prove(report, network, folder, manifest, trial, cuda=cuda)
+    finally:
+        torch.set_num_threads(threads)
+    return report
+
+
+def _prove(
+    report: ParityReport,
+    network: nn.Module,
+    folder: Path,
+    manifest: Manifest,
+    trial: Trial,
+    *,
+    cuda: bool,
+) -> None:
+    report.failures += check_onnx(folder / manifest.file("onnx").path, manifest, network)
+    report.failures += check_torchscript(folder / manifest.file("torchscript").path, manifest)
+    passes = 1 + len(get_args(Kind))
+    total = passes * len(BATCH_SIZES) * len(trial) * (1 + cuda)
+    with tqdm(total=total, unit="run", unit_scale=True, desc="parity", leave=False) as bar:
+        comparison = _Comparison(report, manifest, trial, bar)
+        comparison.run(network, folder, "cpu")
+        if cuda:
+            comparison.run(network, folder, "cuda")
+    # In the order of the checks, whichever form was looked at first.
+    report.failures.sort(key=lambda failure: get_args(Check).index(failure.check))
+
+
+class _ShapeError(Exception):
+    """A form cannot be run, or gives another shape than the manifest says."""
+
+
+@dataclass
+class _Comparison:
+    report: ParityReport
+    manifest: Manifest
+    trial: Trial
+    bar: "tqdm[NoReturn]"
+
+    def run(self, network: nn.Module, folder: Path, device: Literal["cpu", "cuda"]) -> None:
+        """Eager, then every backend, on one device at every batch size."""
+        eager = _Eager(network, self.manifest, device)
+        reference = self._outputs(eager, "eager", REFERENCE_BATCH)
+        if reference is None:  # the manifest asks for what the network itself does not give
+            return
+        self._compare(eager, "eager", reference, reference)
+        for kind in get_args(Kind):
+            try:
+                backend = open_backend(
+                    kind, folder, self.manifest, device=device, threads=1, exact=True
+                )
+            except BackendError as error:
+                self._refused(kind, device, error)
+                continue
+            self._compare(backend, kind, reference, None)
+
+    def _refused(self, form: str, device: str, error: BackendError) -> None:
+        if device == "cuda":
+            self.report.notes.append(f"{form} was not proven on CUDA: {error}")
+        else:
+            self.report.failures.append(Failure("load", form, str(error)))
+
+    def _compare(
+        self, backend: "Backend | _Eager", form: str, reference: Arrays, known: Arrays | None
+    ) -> None:
+        for size in BATCH_SIZES:
+            reuse = known if size == REFERENCE_BATCH else None
+            outputs = self._outputs(backend, form, size) if reuse is None else reuse
+            if outputs is not None:
+                share = self.trial.share(reference, size)
+                self._judge(form, backend.provider, size, outputs, share)
+
+    def _outputs(self, backend: "Backend | _Eager", form: str, size: int) -> Arrays | None:
+        """All outputs at one batch size, or nothing where a batch failed."""
+
+        def run(inputs: Arrays) -> dict[str, Floats]:
+            try:
+                outputs = backend.run(inputs)
+            except Exception as error:
+                message = f"batch {size} cannot be run: {first_line(error)}"
+                raise _ShapeError(message) from error
+            self._check_shapes(inputs, outputs)
+            return outputs
+
+        try:
+            return self.trial.outputs(run, size, self.bar.update)
+        except _ShapeError as error:
+            self._fail("shapes", form, str(error))
+            return None
+
+    def _check_shapes(self, inputs: Arrays, outputs: Arrays) -> None:
+        axes: dict[int | str, int] = {}
+        for tensor in self.manifest.inputs:
+            axes.update(zip(tensor.dims, inputs[tensor.name].shape, strict=True))
+        for tensor in self.manifest.outputs:
+            found = outputs[tensor.name].shape
+            expected = tuple(axes[dim] if isinstance(dim, str) else dim for dim in tensor.dims)
+            if found != expected:
+                message = f"batch {axes['batch']} gives {tensor.name} of shape {found}, "
+                raise _ShapeError(f"{message}expected {expected}")
+
+    def _judge(
+        self, form: str, provider: str, size: int, outputs: Arrays, reference: Arrays
+    ) -> None:
+        where = f"{form} on {provider}"
+        largest = 0.0
+        for name, expected in reference.items():
+            difference = np.abs(outputs[name] - expected)
+            most = float(difference.max())
+            largest = float(np.maximum(largest, most))  # keeps a NaN
+            if not most <= ATOL:  # a NaN fails too
+                place = int(difference.reshape(len(difference), -1).max(1).argmax())
+                message = f"{name} differ by up to {most:.2e} (sample {place})"
+                self._fail("values", where, f"batch {size}: {message}, allowed is {ATOL:.0e}")
+        verdict = self.trial.judge(outputs, reference)
+        self.report.rows.append(
+            Parity(
+                backend=form,
+                provider=provider,
+                batch_size=size,
+                max_difference=largest,
+                n=verdict.n,
+                agreed=verdict.agreed,
+                accuracy=verdict.accuracy,
+                error=verdict.error,
+                growth=verdict.growth,
+            )
+        )
+        for check, message in verdict.complaints:
+            self._fail(check, where, f"batch {size}: {message}")
+
+    def _fail(self, check: Check, form: str, message: str) -> None:
+        self.report.failures.append(Failure(check, form, message))
+
+
+class _Eager:
+    """The network itself, behind the same interface as a backend."""
+
+    def __init__(
+        self, network: nn.Module, manifest: Manifest, device: Literal["cpu", "cuda"]
+    ) -> None:
+        self._network = copy.deepcopy(network).to(device)
+        self._inputs = [tensor.name for tensor in manifest.inputs]
+        self._outputs = [tensor.name for tensor in manifest.outputs]
+        self.provider = device
+
+    def run(self, inputs: Arrays) -> dict[str, Floats]:
+        # Without cuDNN, which is less exact than what is judged: see `torchscript_backend`.
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=False):
+            tensors = [torch.tensor(inputs[name]).to(self.provider) for name in self._inputs]
+            values = self._network(*tensors)
+            values = values if isinstance(values, tuple) else (values,)
+            pairs = zip(self._outputs, values, strict=True)
+            return {name: value.cpu().numpy() for name, value in pairs}

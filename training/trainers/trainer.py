@@ -1,0 +1,197 @@
+"""Fit a recipe's network epoch by epoch, and evaluate it.
+
+Every epoch draws its random numbers from a generator seeded by (seed, epoch), so a run that was
+interrupted after any epoch goes on exactly as if it had not been.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.data import outliers
+from training.data.augmentation import affine, pen
+from training.data.datasets import DataSet, Split, as_rows, shuffled
+from training.networks.modules import RowClassifier
+from training.recipes.shipped import Recipe
+
+EVALUATION_BATCH = 1_000
+MOST_OUTLIERS = 20_000  # enough not to be learned by heart, drawn in a few seconds
+DIVERGENCE_CHECK = 50  # steps between looks at the loss; each look waits for the device
+
+
+class TrainingDiverged(RuntimeError):  # noqa: N818 - says what happened, as StopIteration does
+    """The loss is not finite any more; further steps would train on nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """What one pass over the training images came to."""
+
+    number: int  # from 1
+    step: int  # optimiser steps since the start
+    learning_rate: float  # of the last step
+    train_loss: float  # mean cross-entropy in nats over the augmented images
+    validation_loss: float  # of the averaged weights
+    validation_accuracy: float  # of the averaged weights, in [0, 1]
+    images_per_second: float
+    seconds: float  # training and validation together
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Logits (n, 10) and decisions (n,) int64 on a split, accuracy in [0, 1], mean loss in nats."""
+
+    logits: Tensor
+    predictions: Tensor
+    accuracy: float
+    loss: float
+
+
+class Trainer:
+    """The state of one run: network, moving average, optimiser, and the best weights so far."""
+
+    def __init__(self, recipe: Recipe, data: DataSet, device: torch.device) -> None:
+        self.recipe = recipe
+        self.device = device
+        self.data = data.to(device)
+        torch.manual_seed(recipe.seed)
+        self.network = RowClassifier(recipe.network).to(device)
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.best = copy.deepcopy(self.average)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            fused=True,
+        )
+        self.history: list[Epoch] = []
+        count = min(MOST_OUTLIERS, len(data.train)) if recipe.outliers else 0
+        self._outliers = outliers.draw(count, data.train.images, recipe.seed).to(device)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in one pass over the training images."""
+        return math.ceil(len(self.data.train) / self.recipe.batch_size)
+
+    @property
+    def best_epoch(self) -> Epoch:
+        """The first epoch with the highest validation accuracy."""
+        return max(self.history, key=lambda epoch: (epoch.validation_accuracy, -epoch.number))
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of the recipe's epochs are done."""
+        return len(self.history) >= self.recipe.epochs
+
+    def run_epoch(self, on_batch: Callable[[int], object] = lambda images: None) -> Epoch:
+        """Train on every image once, then validate; `on_batch` hears how many images were read.
+
+        Raises:
+            TrainingDiverged: the loss is not finite.
+
+        """
+        number = len(self.history) + 1
+        started = time.perf_counter()
+        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 100_003 + number)
+        total = torch.zeros((), device=self.device)
+        step = (number - 1) * self.steps_per_epoch
+        for index in shuffled(len(self.data.train), self.recipe.batch_size, generator):
+            loss = self._step(self.data.train.take(index), step, generator)
+            total += loss * len(index)
+            step += 1
+            if step % DIVERGENCE_CHECK == 0:
+                self._check_finite(loss, number, step)
+            on_batch(len(index))
+        self._check_finite(total, number, step)
+        trained = time.perf_counter()
+        validation = evaluate(self.average, self.data.validation)
+        self.history.append(
+            Epoch(
+                number=number,
+                step=step,
+                learning_rate=learning_rate(self.recipe, step - 1, self.steps_per_epoch),
+                train_loss=total.item() / len(self.data.train),
+                validation_loss=validation.loss,
+                validation_accuracy=validation.accuracy,
+                images_per_second=len(self.data.train) / (trained - started),
+                seconds=time.perf_counter() - started,
+            )
+        )
+        if self.best_epoch.number == number:
+            self.best.load_state_dict(self.average.state_dict())
+        return self.history[-1]
+
+    def _step(self, batch: Split, step: int, generator: torch.Generator) -> Tensor:
+        """One optimiser step on one batch; returns its mean loss, a scalar on the device."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, step, self.steps_per_epoch)
+        images = torch.cat([batch.images, self._some_outliers(len(batch), generator)])
+        rows = affine(as_rows(images), self.recipe.augmentation, generator)
+        if self.recipe.augmentation.pen:
+            rows = pen(rows, self.recipe.augmentation, generator)
+        logits = self.network(rows)
+        digits, others = logits.split([len(batch), len(images) - len(batch)])
+        loss = functional.cross_entropy(digits, batch.labels)
+        total = loss
+        if len(others):
+            # Cross-entropy with all digits equally right.
+            total = loss - self.recipe.outlier_weight * others.log_softmax(dim=1).mean()
+        self.optimizer.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
+        self.optimizer.step()
+        # A short memory at first, or the average would remember the random start.
+        decay = min(self.recipe.average_decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(
+            list(self.average.parameters()), list(self.network.parameters()), 1 - decay
+        )
+        return loss.detach()
+
+    def _some_outliers(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Outliers for a batch of so many digits, (k, 28, 28) uint8."""
+        count = round(batch * self.recipe.outliers)
+        if not count:
+            return self._outliers[:0]
+        index = torch.randint(
+            len(self._outliers), (count,), generator=generator, device=self.device
+        )
+        return self._outliers[index]
+
+    def _check_finite(self, loss: Tensor, epoch: int, step: int) -> None:
+        if not math.isfinite(value := loss.item()):
+            rate = learning_rate(self.recipe, step - 1, self.steps_per_epoch)
+            raise TrainingDiverged(
+                f"{self.recipe.name}: the loss is {value} in epoch {epoch}, step {step}, at "
+                f"learning rate {rate:.3g}; what was saved after epoch {epoch - 1} is kept. Train "
+                "again with a lower learning_rate or clip_norm in the recipe."
+            )
+
+
+def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
+    """The rate of optimiser step `step` (from 0): a linear warm-up, then half a cosine to zero."""
+    total = recipe.epochs * steps_per_epoch
+    warmup = max(1.0, recipe.warmup * total)
+    if step < warmup:
+        return recipe.learning_rate * (step + 1) / (warmup + 1)
+    progress = (step - warmup) / max(1.0, total - warmup)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+@torch.inference_mode()
+def evaluate(network: nn.Module, split: Split) -> Evaluation:
+    """Read every image of `split` once with a network in eval mode on the split's device."""
+    batches = split.images.split(EVALUATION_BATCH)
+    logits = torch.cat([network(as_rows(images)) for images in batches])  # (n, 10)
+    predictions = logits.argmax(dim=1)
+    return Evaluation(
+        logits=logits.cpu(),
+        predictions=predictions.cpu(),
+        accuracy=(predictions == split.labels).double().mean().item(),
+        loss=functional.cross_entropy(logits, split.labels).item(),
+    )
