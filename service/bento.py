@@ -1,51 +1,99 @@
-"""All that rests on the insides of BentoML and Starlette."""
+"""All that rests on the insides of BentoML and Starlette, and a look whether they are there.
 
-from collections.abc import Awaitable, Callable, Mapping
+BentoML keeps what it does well: processes, probes, metrics, clients and packing. Requests are read
+and answered by us: its typed inputs fetch a URL that stands in the place of a file, answer a text
+that is no image with 500, and know no limit of the body.
+"""
+
+import pkgutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bentoml
 import numpy as np
-from _bentoml_sdk.io_models import IORootModel
-from bentoml import IODescriptor
-from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml.exceptions import BentoMLConfigException
 from pydantic import Field
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from service.inference.classifier import Prediction, PreviewedPrediction
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+WORKS_WITH = ">=1.4.39,<1.5"
+
+# What is private or undocumented, by the names that it is used by.
+_CONTAINER = "bentoml._internal.configuration.containers:BentoMLContainer.tracing.exporter_type"
+_ROOT_MODEL = "_bentoml_sdk.io_models:IORootModel"
+_TIMEOUT = "bentoml._internal.server.http.traffic:TimeoutMiddleware"
+_SPANS = "opentelemetry.instrumentation.asgi:OpenTelemetryMiddleware"
+RELIED_ON = (
+    _CONTAINER,
+    _ROOT_MODEL,
+    _TIMEOUT,
+    _SPANS,
+    "bentoml:IODescriptor",
+    "bentoml:Service.to_asgi",
+    "bentoml:Service.add_asgi_middleware",
+    "starlette.applications:Starlette.add_middleware",
+)
+
+# What BentoML adds to each record of the log for its own format of a line.
+LOG_ATTRIBUTES = ("component", "levelname_bracketed", "service_name", "trace_msg")
+
+
+def find_parts() -> dict[str, Any]:
+    """Everything of `RELIED_ON` by its name.
+
+    Raises:
+        BentoMLConfigException: naming what is missing, and which versions have it; BentoML prints
+            it as one line.
+
+    """
+    found: dict[str, Any] = {}
+    missing = []
+    for name in RELIED_ON:
+        try:
+            found[name] = pkgutil.resolve_name(name)
+        except (ImportError, AttributeError):
+            missing.append(name.replace(":", "."))
+    if missing:
+        raise BentoMLConfigException(
+            f"BentoML {bentoml.__version__} lacks {', '.join(missing)}, on which RowReader rests; "
+            f"install one that has it: pip install 'bentoml{WORKS_WITH}'"
+        )
+    return found
+
+
+_parts = find_parts()
+
+
+def service_class(around: Callable[[ASGIApp], ASGIApp]) -> type[Any]:
+    """A class of BentoML services whose applications stand within `around`.
+
+    Of BentoML's layers within, two are left out that cost and bring nothing here: its timeout,
+    which makes a task of every request and does not end an answer that has begun, and its spans
+    where they are sent nowhere, which cost a quarter of the requests a second.
+    """
+    needless = {_parts[_TIMEOUT]}
+    if _parts[_CONTAINER].get() is None:
+        needless.add(_parts[_SPANS])
+
+    class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
+        def to_asgi(self, is_main: bool = True) -> ASGIApp:
+            app = super().to_asgi(is_main)
+            layers = [layer for layer in app.user_middleware if layer.cls not in needless]
+            app.user_middleware = layers
+            return around(app)
+
+    return Service
+
+
+# What goes in and comes out, as BentoML tells its clients (`/schema.json`).
 
 _MODEL = Field(default=None, description="A published model; the default model when left out.")
 _PREVIEW = Field(default=None, description="Whether to send back the picture that the model saw.")
 
 
-class UnreadRequest:
-    """What BentoML hands to an endpoint as its input: the request as it came."""
-
-    model_fields = ("request",)
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-
-
-class Input(IODescriptor):  # type: ignore[misc]  # BentoML's classes are not typed
-    """An input that BentoML describes to clients but leaves for the endpoint to read.
-
-    Reading it itself, BentoML would fetch a URL in the place of a file, answer a broken image with
-    500, and log every bad request as an exception.
-    """
-
-    @classmethod
-    async def from_http_request(cls, request: Request, serde: Any) -> Any:
-        """Called by BentoML for each request."""
-        return UnreadRequest(request)
-
-
-class ImageInput(Input):
+class ImageInput(bentoml.IODescriptor):  # type: ignore[misc]  # as above
     """A form with one image."""
 
     image: Path = Field(description="The image: PNG, JPEG, WebP, BMP, GIF or TIFF.")
@@ -53,7 +101,7 @@ class ImageInput(Input):
     preview: bool | None = _PREVIEW
 
 
-class ImagesInput(Input):
+class ImagesInput(bentoml.IODescriptor):  # type: ignore[misc]  # as above
     """A form with several images."""
 
     images: list[Path] = Field(description="The images: PNG, JPEG, WebP, BMP, GIF or TIFF.")
@@ -61,7 +109,7 @@ class ImagesInput(Input):
     preview: bool | None = _PREVIEW
 
 
-class SequencesInput(Input):
+class SequencesInput(bentoml.IODescriptor):  # type: ignore[misc]  # as above
     """Pictures as numbers, row by row."""
 
     # Not NDArray, which NumPy 2.5 makes an alias that BentoML does not see through.
@@ -71,7 +119,7 @@ class SequencesInput(Input):
     model: str | None = _MODEL
 
 
-class PredictionOutput(Prediction, IODescriptor):  # type: ignore[misc]  # as above
+class PredictionOutput(Prediction, bentoml.IODescriptor):  # type: ignore[misc]  # as above
     """One prediction; BentoML's client passes on what is named here and nothing else."""
 
     preview: str | None = Field(
@@ -79,34 +127,12 @@ class PredictionOutput(Prediction, IODescriptor):  # type: ignore[misc]  # as ab
     )
 
 
-class PredictionsOutput(IORootModel[list[Prediction]]):  # type: ignore[misc]  # as above
+class PredictionsOutput(_parts[_ROOT_MODEL][list[Prediction]]):  # type: ignore[misc]  # as above
     """One prediction for each sequence."""
 
 
-class ResultsOutput(IORootModel[list[dict[str, Any]]]):  # type: ignore[misc]  # as above
+class ResultsOutput(_parts[_ROOT_MODEL][list[dict[str, Any]]]):  # type: ignore[misc]  # as above
     """A prediction or an error for each image.
 
     Plain dicts, because BentoML's client keeps only the first of several possible schemas.
     """
-
-
-def lean(app: Starlette, endpoints: Mapping[str, Endpoint]) -> Starlette:
-    """BentoML's application without what it does in vain for every request.
-
-    `endpoints`, by their paths, are asked directly. BentoML's way to them inspects their signature
-    and its own settings each time, and makes a context that nobody asks for: a fifth of the time
-    that a small picture takes in all. `Deadline` limits the time instead of its timeout. Its spans,
-    unless they are sent somewhere, are thrown away, and cost a quarter of the requests a second.
-    """
-    needless = {"TimeoutMiddleware", "ContextMiddleware"}
-    if BentoMLContainer.tracing.exporter_type.get() is None:
-        needless.add("OpenTelemetryMiddleware")
-
-    def name(middleware: Middleware) -> str:
-        return getattr(middleware.cls, "__name__", "")
-
-    app.user_middleware = [m for m in app.user_middleware if name(m) not in needless]
-    app.router.routes[:0] = [
-        Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items()
-    ]
-    return app

@@ -8,9 +8,8 @@ expected and the remedy, and may change.
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, ClassVar, TypedDict
-
-from starlette.responses import JSONResponse
 
 
 class ErrorDetail(TypedDict):
@@ -32,11 +31,17 @@ class ApiError(Exception):
 
     code: ClassVar[str]
     status: ClassVar[HTTPStatus]
-    headers: ClassVar[Mapping[str, str]] = {}  # that HTTP wants with this status
+    headers: Mapping[str, str] = MappingProxyType({})  # that HTTP wants with this status
 
     def __init_subclass__(cls, *, code: str = "", status: int = 0) -> None:
         if code:
             cls.code, cls.status = code, HTTPStatus(status)
+
+    def __init__(self, message: str, headers: Mapping[str, str] | None = None) -> None:
+        """Say `message`; `headers` go out with it instead of those of the class."""
+        super().__init__(message)
+        if headers is not None:
+            self.headers = headers
 
     def body(self) -> ErrorBody:
         """The one error body for this failure."""
@@ -55,10 +60,14 @@ class UnknownTensorError(ApiError, code="unknown_tensor", status=400):
     """The model has no input, or no output, of this name; the message lists those that it has."""
 
 
+class OriginNotAllowedError(ApiError, code="origin_not_allowed", status=400):
+    """Pages of this origin, or by this method, may not ask from a browser."""
+
+
 class UnauthorizedError(ApiError, code="unauthorized", status=401):
     """The service asks for an API key, and the request carries none that it knows."""
 
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class NotFoundError(ApiError, code="not_found", status=404):
@@ -141,10 +150,14 @@ class WrongTaskError(InvalidInputError, code="wrong_task", status=422):
     """The model exists but does not classify digits."""
 
 
+class TooCostlyError(InvalidInputError, code="too_costly", status=422):
+    """Reading it takes more time or memory than allowed, whatever its size."""
+
+
 class TooManyRequestsError(ApiError, code="too_many_requests", status=429):
     """The service has more to do than it can answer soon; `Retry-After` says when to try again."""
 
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "1"})
 
 
 class InternalError(ApiError, code="internal", status=500):
@@ -157,13 +170,6 @@ class NotReadyError(ApiError, code="not_ready", status=503):
 
 class RequestTimeoutError(ApiError, code="timeout", status=504):
     """The answer was not ready in time."""
-
-
-class ErrorResponse(JSONResponse):
-    """An `ApiError` as an HTTP response."""
-
-    def __init__(self, error: ApiError) -> None:
-        super().__init__(error.body(), status_code=error.status, headers=dict(error.headers))
 
 
 def known_errors(root: type[ApiError] = ApiError) -> list[type[ApiError]]:

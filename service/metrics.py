@@ -3,7 +3,6 @@
 Of all workers together: BentoML has prometheus_client keep its figures in files that they share.
 """
 
-import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,7 +35,9 @@ class Metrics:
         self._batch = Histogram(
             "rowreader_batch_size", "Pictures in one run of a model.", ["model"], buckets=_IMAGES
         )
-        self._queue = seconds("queue", "Work waiting to be begun: for a thread, or for a run.")
+        self._queue = seconds(
+            "queue", "Work waiting for its turn: for a thread, a process that parses, or a run."
+        )
         self._preprocess = seconds("preprocess", "From the bytes of an image to 28 x 28.")
         self._inference = Histogram(
             "rowreader_inference_seconds", "One run of a model.", ["model"], buckets=_SECONDS
@@ -79,9 +80,3 @@ class Metrics:
         self._predictions.labels(model, str(digit)).inc()
         if reason:
             self._rejections.labels(model, reason).inc()
-
-
-@functools.cache
-def metrics() -> Metrics:
-    """The one set of figures of this process."""
-    return Metrics()

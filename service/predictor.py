@@ -1,45 +1,92 @@
-"""The work behind a request, done on a thread: decode, normalise, classify, and measure it all."""
+"""From what a client sent to predictions: read it, classify it, count it."""
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import ApiError, BatchTooLargeError
-from service.execution.cost import Load, sized
-from service.images.decode import count_pixels, is_tiny, weigh
+from service.errors import ApiError, BatchTooLargeError, TooManyRequestsError
+from service.execution.limiter import Limiter
+from service.execution.scheduler import Scheduler
+from service.images.decode import count_pixels, is_tiny
 from service.images.ink import Finding
 from service.images.preview import encode
 from service.images.reading import Reading, read_image
 from service.inference.classifier import Classifier, Prediction, PreviewedPrediction
-from service.inference.model import Done, Run
 from service.inference.registry import Registry
 from service.metrics import Metrics
 from service.settings import Settings
-from service.uploads.form import File
+from service.uploads.form import File, Form
 from service.uploads.sequences import read_sequences
 
 Result = Prediction | ApiError
 
-# Guesses, until pictures of a format and size have been seen: seconds for any picture, and for
-# each of its pixels.
-_LEAST, _PACE, _JPEG_PACE = 3e-3, 30e-9, 3e-9
-_AS_JPEG = ("JPEG", "MPO")
+# A body of sequences of so many bytes is read in less than half a millisecond.
+_QUICK_BYTES = 32 * 1024
+# Requests of many images that are read at a time, for each process that reads: the more there are,
+# the longer a single image waits, and the fewer, the easier they are all taken by one client.
+_BATCHES = 4
 
 
-class Reader:
-    """Reads digits within the limits of `settings`, and counts what it does."""
+class Predictor:
+    """Reads digits within the limits of `settings`, and counts what it reads."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._settings, self._metrics = settings, metrics
+    def __init__(self, settings: Settings, scheduler: Scheduler, metrics: Metrics) -> None:
+        self._settings, self._scheduler, self._metrics = settings, scheduler, metrics
+        batches = _BATCHES * settings.threads
+        self._batches = Limiter(batches, settings.max_delay_seconds, metrics)
 
-    def check_pixels(self, files: Sequence[File]) -> None:
-        """Look at the header of each encoded image, before any is decoded.
+    async def predict(self, classifier: Classifier, form: Form) -> Prediction:
+        """What `classifier` reads in the only file of `form`.
+
+        Raises:
+            ApiError: the file cannot be read, or all is busy.
+
+        """
+        [file] = form.files
+        reading = await self._read(file)
+        if isinstance(reading, ApiError):
+            raise reading
+        [prediction] = await self._classify(classifier, [reading], preview=form.preview)
+        return prediction
+
+    async def predict_batch(self, classifier: Classifier, form: Form) -> list[Result]:
+        """One result for each file of `form`, in order; a bad file is an error in its own place.
 
         Raises:
             BatchTooLargeError: together they have more pixels than allowed.
+            TooManyRequestsError: too many others with many images are under way.
 
         """
+        self._check_pixels(form.files)
+        tiny = all(isinstance(file, ApiError) or is_tiny(file) for file in form.files)
+        async with contextlib.nullcontext() if tiny else self._batches.slot():
+            # One after the other, so that a request of many takes one turn at a time like others.
+            readings = [await self._read(file, patient=True) for file in form.files]
+        good = [reading for reading in readings if isinstance(reading, Reading)]
+        predictions = iter(await self._classify(classifier, good, preview=form.preview))
+        return [r if isinstance(r, ApiError) else next(predictions) for r in readings]
+
+    async def predict_sequences(
+        self, models: Registry, body: bytes, model: str | None
+    ) -> list[Prediction]:
+        """What `model`, or the one that the JSON `body` names, reads in the body's sequences.
+
+        Raises:
+            ApiError: the body is not what `uploads.sequences` reads, or names no classifier.
+
+        """
+        arguments = body, self._settings.max_batch, model
+        if len(body) <= _QUICK_BYTES:
+            rows, model = read_sequences(*arguments)
+        else:
+            rows, model = await self._scheduler.parser.run(read_sequences, *arguments)
+        return await self._run(models.classifier(model), rows, ())
+
+    def _check_pixels(self, files: Sequence[File]) -> None:
+        """Look at the head of each image, before any is decoded."""
         each, most = self._settings.max_pixels, self._settings.max_batch_pixels
         pixels = sum(count_pixels(file, each) for file in files if isinstance(file, bytes))
         if pixels > most:
@@ -48,74 +95,52 @@ class Reader:
                 "allowed; send several requests, or smaller images"
             )
 
-    def load(self, file: File) -> Load | None:
-        """What reading an image will take; None: less than half a millisecond, as one of MNIST."""
-        if not isinstance(file, bytes) or is_tiny(file):
-            return None
-        kind, pixels = weigh(file, self._settings.max_pixels)
-        # Large JPEGs are decoded at a reduced size.
-        pace = _JPEG_PACE if kind in _AS_JPEG else _PACE
-        return sized(kind, pixels, _LEAST + pixels * pace)
-
-    def read(self, file: File) -> Reading | ApiError:
-        """The picture that a model will see of one encoded image, or what is wrong with it."""
+    async def _read(self, file: File, *, patient: bool = False) -> Reading | ApiError:
+        """What a model will see of one encoded image, or what is wrong with it."""
         if isinstance(file, ApiError):
             return file
         try:
+            if not is_tiny(file):
+                return Reading(
+                    **await self._scheduler.parser.run(
+                        read_image,
+                        file,
+                        self._settings.max_pixels,
+                        patient=patient,
+                        timed=self._metrics.preprocessing,
+                    )
+                )
+            if patient:
+                await asyncio.sleep(0)  # many in a row let others in between
             with self._metrics.preprocessing():
                 return read_image(file, self._settings.max_pixels)
+        except TooManyRequestsError:
+            raise
         except ApiError as error:
             return error
 
-    def finish(
-        self,
-        classifier: Classifier,
-        preview: bool,
-        readings: list[Reading | ApiError],
-        last: File,
-    ) -> Run[list[Result]] | Done[list[Result]]:
-        """Read the last image too, then classify them all at once; one result each, in order."""
-        readings = [*readings, self.read(last)]
-        good = [reading for reading in readings if isinstance(reading, Reading)]
-        if not good:
-            return Done([reading for reading in readings if isinstance(reading, ApiError)])
+    async def _classify(
+        self, classifier: Classifier, readings: list[Reading], *, preview: bool
+    ) -> list[Prediction]:
+        if not readings:
+            return []
+        rows = np.stack([reading.rows for reading in readings])  # (n, 28, 28)
+        findings = [reading.finding for reading in readings]
+        predictions = await self._run(classifier, rows, findings)
+        if not preview:
+            return predictions
+        return [
+            PreviewedPrediction(**vars(prediction), preview=encode(reading.rows))
+            for prediction, reading in zip(predictions, readings, strict=True)
+        ]
 
-        def results(predictions: list[Prediction]) -> list[Result]:
-            made = iter(_previewed(predictions, good) if preview else predictions)
-            return [r if isinstance(r, ApiError) else next(made) for r in readings]
-
-        rows = np.stack([reading.rows for reading in good])  # (n, 28, 28)
-        findings = [reading.finding for reading in good]
-        return self._classify(classifier, rows, findings).then(results)
-
-    def read_sequences(
-        self, models: Registry, body: bytes, model: str | None
-    ) -> Run[list[Prediction]]:
-        """What `model`, or that of the JSON body, reads in the sequences of this body.
-
-        Raises:
-            ApiError: the body is not what `uploads.sequences` reads, or names no classifier.
-
-        """
-        rows, model = read_sequences(body, self._settings.max_batch, model)
-        return self._classify(models.classifier(model), rows, ())
-
-    def _classify(
+    async def _run(
         self,
         classifier: Classifier,
         rows: NDArray[np.float32],
         findings: Sequence[Finding | None],
-    ) -> Run[list[Prediction]]:
-        return classifier.reading(rows, findings).then(self._counted)
-
-    def _counted(self, predictions: list[Prediction]) -> list[Prediction]:
+    ) -> list[Prediction]:
+        predictions = await self._scheduler.infer(classifier.reading(rows, findings))
         for prediction in predictions:
             self._metrics.predicted(prediction.model, prediction.digit, prediction.reason)
         return predictions
-
-
-def _previewed(predictions: list[Prediction], readings: list[Reading]) -> list[Prediction]:
-    return [
-        PreviewedPrediction(**vars(prediction), preview=encode(reading.rows))
-        for prediction, reading in zip(predictions, readings, strict=True)
-    ]

@@ -72,8 +72,8 @@ class Settings(BaseSettings):
     workers: Processes = Field(default=1, description="Worker processes, each with every model.")
     threads: Processes = Field(
         default=2,
-        description="Requests of one worker that decode and compute at the same time; half as "
-        "many, at least one, may take more than a tenth of a second beside them.",
+        description="Large batches that one worker computes at the same time, and processes that "
+        "read images and JSON for it, beside one for what takes more than a tenth of a second.",
     )
     intra_op_threads: int = Field(
         default=1,
@@ -121,7 +121,18 @@ class Settings(BaseSettings):
     )
     max_delay_seconds: Seconds = Field(
         default=0.25,
-        description="Seconds that work may have to wait for a thread, as estimated; 429 beyond.",
+        description="Seconds that work may wait for its turn; 429 beyond.",
+    )
+    max_parse_seconds: Seconds = Field(
+        default=5.0,
+        description="Seconds of the processor that reading one image, or one body of JSON, may "
+        "take; 422 beyond.",
+    )
+    max_parse_bytes: int = Field(
+        default=2 * 1024**3,
+        ge=256 * 1024**2,
+        le=1024**4,
+        description="Bytes of memory that it may take (2 GiB); 422 beyond.",
     )
     timeout_seconds: Seconds = Field(
         default=60.0, description="Seconds after which a request is answered with 504."

@@ -4,13 +4,14 @@ A service that takes more than it can do answers everything late. One that refus
 answers what it takes as fast as ever.
 """
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Protocol
 
 from service.errors import TooManyRequestsError
+
+# Of the seconds that work may wait. Whoever came now would wait for longer still than who is next.
+_TOO_LATE = 0.8
 
 
 class Queue(Protocol):
@@ -18,91 +19,58 @@ class Queue(Protocol):
 
     @property
     def delay(self) -> float:
-        """Seconds that work would wait which came now."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much of what may be under way in a worker at once."""
-
-    pending: int  # requests
-    bytes: int  # of their bodies, or of their answers once these are made
-    delay: float  # seconds that work may have to wait for a thread
-    turns: int  # requests of many images that are worked on at a time
+        """Seconds that the work waits already which is next."""
 
 
 class Admission:
-    """Counts the requests under way; only the event loop may ask it."""
+    """Counts the requests under way and the bytes that they hold; for the event loop only."""
 
-    def __init__(self, queue: Queue, limits: Limits) -> None:
-        """Let requests in within `limits`."""
-        self._queue, self._limits = queue, limits
+    def __init__(self, queue: Queue, requests: int, most_bytes: int, max_wait: float) -> None:
+        """Let in `requests` at a time, which hold `most_bytes` of bodies and answers together.
+
+        None is let in while work in `queue` waits for nearly `max_wait` seconds already.
+        """
+        self._queue, self._requests, self._max_wait = queue, requests, max_wait
+        self._most_bytes = most_bytes
         self._pending = 0
-        self.held = 0  # bytes, of all places
-        self._turns = asyncio.Semaphore(limits.turns)
+        self.held = 0  # bytes, of all reservations
 
     @contextlib.contextmanager
-    def place(self) -> Iterator["Place"]:
-        """Hold a place among the requests under way.
+    def reserve(self) -> Iterator["Reservation"]:
+        """Hold room for one more request.
 
         Raises:
-            TooManyRequestsError: all places are taken.
+            TooManyRequestsError: there is none.
 
         """
-        if self._pending >= self._limits.pending:
+        if self._pending >= self._requests:
             raise TooManyRequestsError(
                 f"{self._pending} requests are under way, no more are taken; try again in a second"
             )
-        place = Place(self, self._limits.bytes)
+        reservation = Reservation(self, self._most_bytes)
         self._pending += 1
         try:
-            yield place
+            yield reservation
         finally:
             self._pending -= 1
-            self.held -= place.bytes
+            self.held -= reservation.bytes
 
-    def check(self, delay: float | None = None) -> None:
-        """Ask whether work that comes now may wait `delay` seconds, those of the queue for None.
-
-        It is asked at the door, and again once all is received and what it takes is known.
+    def check_queue(self) -> None:
+        """Refuse what would wait for too long, before its body is read.
 
         Raises:
-            TooManyRequestsError: that is too long.
+            TooManyRequestsError: others wait for nearly as long already as anybody may.
 
         """
-        delay = self._queue.delay if delay is None else delay
-        if delay > self._limits.delay:
+        if (delay := self._queue.delay) > _TOO_LATE * self._max_wait:
             raise TooManyRequestsError(
-                f"work that comes now would wait {delay:.1f} s, more than {self._limits.delay:g} s "
-                "is not asked of anybody; try again in a second"
+                f"others have waited for {delay:.2f} s already, and nobody is let wait for more "
+                f"than {self._max_wait:g} s; try again in a second"
             )
 
-    @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Hold a turn for a request of many images, each of which then waits its turn for a thread.
 
-        With any number of them at once, whoever posts one image would wait for one of each.
-
-        Raises:
-            TooManyRequestsError: there was none in the time that may be waited.
-
-        """
-        try:
-            async with asyncio.timeout(self._limits.delay):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise TooManyRequestsError(
-                f"other requests with many images took longer than {self._limits.delay:g} s; try "
-                "again in a second, or send images one by one"
-            ) from None
-        try:
-            yield
-        finally:
-            self._turns.release()
-
-
-class Place:
-    """That of one request: how many bytes it holds, of its body or of its answer."""
+class Reservation:
+    """The room of one request: how many bytes it holds, of its body or of its answer."""
 
     def __init__(self, admission: Admission, most: int) -> None:
         """Hold at most `most` together with all others; alone, any number."""

@@ -1,111 +1,91 @@
-"""Where the work of a request is done: what is quick on the event loop, the rest on threads."""
+"""Where the work of a request is done: on the event loop, on a thread, or in a process that parses.
+
+Small runs of a model are joined on the event loop, where they take less time than to be handed to a
+thread and got back. Large ones run on threads, which leave the interpreter to others meanwhile.
+Bytes of clients are parsed in processes with limits, unless they are so few that it takes less than
+half a millisecond.
+"""
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from service.execution.batcher import Batcher
-from service.execution.cost import Load, Paces, sized
-from service.execution.memory import give_back
-from service.execution.thread_pool import Threads
-from service.inference.model import Done, Run
+from service.execution.limiter import Limiter
+from service.execution.parser_pool import ParserPool
+from service.inference.model import Run
 from service.metrics import Metrics
 
 T = TypeVar("T")
-Args = TypeVarTuple("Args")
 
-# Bytes of a body of numbers that is read in less than half a millisecond, about what handing it to
-# a thread costs, under load, in waiting for the interpreter.
-QUICK_BYTES = 32 * 1024
 # Samples, and numbers in them, that a model runs in about a millisecond; more would keep the event
 # loop for too long.
-_QUICK_SAMPLES, _QUICK_NUMBERS = 8, 8 * 28 * 28
-_PACE = 50e-9  # seconds for a byte, until bodies of a kind and length have been seen
-# Seconds beyond which work goes to threads of its own, so that it never holds up all others.
-_SLOW = 0.1
-
-
-def of_numbers(kind: str, body: bytes) -> Load | None:
-    """What it takes to read a body of numbers of this kind and to run a model on them."""
-    if len(body) <= QUICK_BYTES:
-        return None
-    return sized(kind, len(body), len(body) * _PACE)
+_SMALL_SAMPLES, _SMALL_NUMBERS = 8, 8 * 28 * 28
 
 
 class Scheduler:
-    """Has work done in its place, so that probes and other requests go on.
+    """Has work done in its place, so that probes and other requests go on."""
 
-    A load of None says that work takes less than half a millisecond.
-    """
+    def __init__(
+        self, parser: ParserPool, threads: int, max_joint: int, max_wait: float, metrics: Metrics
+    ) -> None:
+        """Parse by `parser` and run large batches on `threads` threads.
 
-    def __init__(self, threads: int, max_joint: int, metrics: Metrics) -> None:
-        """Keep `threads` threads, and half as many, at least one, for what is slow.
-
-        Runs of several requests hold at most `max_joint` samples.
+        Runs of several requests hold at most `max_joint` samples. Work waits for its turn for at
+        most `max_wait` seconds.
         """
-        self._paces = Paces()
-        self._threads = Threads(threads, self._paces, metrics)
-        self._slow = Threads(max(1, threads // 2), self._paces, metrics, after=give_back)
+        self.parser = parser
+        self._executor = ThreadPoolExecutor(threads, "rowreader")
+        self._limiter = Limiter(threads, max_wait, metrics)
         self._batcher = Batcher(max_joint, metrics)
 
     @property
     def delay(self) -> float:
-        """Seconds that work of the usual kind would wait which came now, as things go."""
-        return self._threads.delay
+        """Seconds that the next task of the longer queue waits already."""
+        return max(self.parser.delay, self._limiter.delay)
 
-    async def run(self, load: Load | None, work: Callable[[*Args], T], *args: *Args) -> T:
-        """What `work(*args)` gives.
-
-        Raises:
-            Exception: whatever `work` raises.
-
-        """
-        if load:
-            return await self._lane(load).run(load, work, *args)
-        await asyncio.sleep(0)  # many in a row let others in between
-        return work(*args)
-
-    async def infer(
-        self,
-        load: Load | None,
-        prepare: Callable[[*Args], Run[T] | Done[T]],
-        *args: *Args,
-        check: Callable[[float], object] = lambda _: None,
-    ) -> T:
-        """The result of the run that `prepare(*args)` gives, or of what it found done already.
-
-        `check` is asked with the seconds that it would have to wait for a thread, if for any.
+    async def infer(self, run: Run[T]) -> T:
+        """The result of `run`, joined with others' if it is small.
 
         Raises:
-            Exception: whatever `check`, `prepare`, the model or the run's `finish` raises; it fails
-                no other request.
+            TooManyRequestsError: it is large, and waited too long for a thread.
+            Exception: whatever the model or the run's `finish` raises; it fails no other request.
 
         """
-        if load:
-            check(self._lane(load).delay)
-            prepared = await self._lane(load).run(load, self._prepare, prepare, *args)
-        else:
-            prepared = prepare(*args)
-            if isinstance(prepared, Run) and _is_large(prepared):
-                run = sized(f"run of {prepared.model.name}", prepared.count, _SLOW / 2)
-                check(self._lane(run).delay)
-                return await self._lane(run).run(run, self._batcher.alone, prepared)
-        return prepared.result if isinstance(prepared, Done) else await self._batcher.add(prepared)
+        if _is_large(run):
+            return await self.on_thread(self._batcher.alone, run)
+        return await self._batcher.add(run)
 
-    def _lane(self, load: Load) -> Threads:
-        """The threads that do such work."""
-        return self._slow if self._paces.expected(load) > _SLOW else self._threads
+    async def infer_on_thread(self, prepare: Callable[..., Run[T]], *arguments: Any) -> T:
+        """The result of the run that `prepare(*arguments)` gives, all of it on a thread.
 
-    def _prepare(
-        self, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args
-    ) -> Run[T] | Done[T]:
-        """What `prepare` gives, after its run if that is large."""
-        prepared = prepare(*args)
-        if isinstance(prepared, Run) and _is_large(prepared):
-            return Done(self._batcher.alone(prepared))
-        return prepared
+        Raises:
+            TooManyRequestsError: it waited too long for one.
+            Exception: whatever `prepare`, the model or the run's `finish` raises.
+
+        """
+        return await self.on_thread(lambda: self._batcher.alone(prepare(*arguments)))
+
+    async def on_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What `work(*arguments)` gives; a thread works on to its end even if that is given up."""
+        await self._limiter.acquire()
+        loop = asyncio.get_running_loop()
+        try:
+            future = self._executor.submit(work, *arguments)
+        except BaseException:
+            self._limiter.release()
+            raise
+        # The slot is the thread's, not the request's.
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._limiter.release))
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """End threads and processes."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self.parser.close()
 
 
-def _is_large(run: Run[T]) -> bool:
+def _is_large(run: Run[Any]) -> bool:
     numbers = sum(values.size for values in run.inputs.values())
-    return run.count > _QUICK_SAMPLES or numbers > _QUICK_NUMBERS
+    return run.count > _SMALL_SAMPLES or numbers > _SMALL_NUMBERS

@@ -10,7 +10,7 @@ from service.paths import INFER, PROTOCOL, READY, VERSION
 _OF_A_MODEL = re.compile(rf"{PROTOCOL}/models/([^/]+)(?:/versions/([^/]+))?(?:{READY}|{INFER})?")
 
 
-class Paths:
+class KnownPaths:
     """The paths that lead somewhere, those of each published model included."""
 
     def __init__(self, templates: Iterable[str], models: Iterable[str] = ()) -> None:

@@ -72,13 +72,6 @@ class Run(Generic[T]):
         return Run(self.model, self.inputs, lambda outputs: work(finish(outputs)))
 
 
-@dataclass(frozen=True)
-class Done(Generic[T]):
-    """A result for which no model has to run."""
-
-    result: T
-
-
 def _batch_axes(tensors: Sequence[Tensor]) -> dict[str, int]:
     """Where each tensor has the batch axis; empty unless every one has it, once."""
     if any(tensor.dims.count(BATCH) != 1 for tensor in tensors):

@@ -4,36 +4,34 @@ Clients of KServe, Triton and the like speak it. It serves every model, whatever
 state is an input and an output like the others, and the client hands the one on to the other.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar, TypeVarTuple
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from models.manifest import Tensor
-from service.errors import ApiError, ErrorResponse, ModelNotFoundError, quote
-from service.execution.cost import Load
-from service.execution.scheduler import of_numbers
-from service.inference.model import Done, Model, Run
+from models.manifest import Manifest, Tensor
+from service.execution.scheduler import Scheduler
+from service.inference.model import Model, Run
 from service.inference.registry import Registry
 from service.open_inference.codec import (
-    HEADER_LENGTH,
     Answer,
+    Inference,
     check_media_type,
     read_inference,
     write_answer,
 )
 from service.open_inference.tensors import DATATYPE
 from service.paths import AT_VERSION, INFER, MODEL, PROTOCOL, READY, VERSION
-from service.responses import PiecewiseResponse
+from service.responses import ChunkedResponse
 from service.settings import Kind
-from service.uploads import requested_model
+from service.uploads.request_head import Endpoint, head_of
 
-T = TypeVar("T")
-Args = TypeVarTuple("Args")
 Json = dict[str, Any]
+
+# JSON of so many bytes is read in less than half a millisecond.
+_QUICK_BYTES = 32 * 1024
 
 # In the form <project>_<format> that the protocol asks for.
 _PLATFORMS: dict[Kind, str] = {
@@ -44,48 +42,42 @@ _PLATFORMS: dict[Kind, str] = {
 _SERVER: Json = {"name": "rowreader", "version": "1", "extensions": ["binary_tensor_data"]}
 
 
-class Reader(Protocol):
-    """What the protocol needs of the service."""
+class Worker(Protocol):
+    """What the protocol needs of the process that serves it."""
+
+    scheduler: Scheduler
 
     def models(self) -> Registry:
-        """The loaded models, or `NotReadyError`."""
+        """The loaded models.
 
-    def infer(
-        self, load: Load | None, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args
-    ) -> Awaitable[T]:
-        """The result of the run that `prepare` gives; see `Scheduler.infer`."""
+        Raises:
+            NotReadyError: there are none.
+
+        """
 
 
 class OpenInference:
-    """The routes of the protocol."""
+    """The endpoints of the protocol."""
 
-    def __init__(self, reader: Callable[[], Reader], max_axis: int) -> None:
-        """Ask `reader()` at each request; free axes may be `max_axis` long."""
-        self._reader, self._max_axis = reader, max_axis
+    def __init__(self, worker: Callable[[], Worker], max_axis: int) -> None:
+        """Ask `worker()` at each request; free axes may be `max_axis` long."""
+        self._worker, self._max_axis = worker, max_axis
 
-    def application(self) -> Starlette:
-        """The routes, each failure answered with the one error body."""
-        return Starlette(
-            routes=self._routes(),
-            exception_handlers={ApiError: _refuse, ClientDisconnect: _hang_up},
-        )
-
-    def _routes(self) -> list[Route]:
-        of_models = [
-            (READY, self.model_ready, "GET"),
-            (INFER, self.infer, "POST"),
-            ("", self.model, "GET"),
-        ]
-        return [
-            Route(PROTOCOL, self.server),
-            Route(f"{PROTOCOL}/health/live", self.live),
-            Route(f"{PROTOCOL}/health/ready", self.ready),
-            *(
-                Route(MODEL + version + action, endpoint, methods=[method])
-                for version in ("", AT_VERSION)
-                for action, endpoint, method in of_models
-            ),
-        ]
+    def endpoints(self, models: Iterable[str]) -> dict[str, dict[str, Endpoint]]:
+        """Every endpoint by its path, with those of each of `models`, and its method."""
+        found: dict[str, dict[str, Endpoint]] = {
+            PROTOCOL: {"GET": self.server},
+            f"{PROTOCOL}/health/live": {"GET": self.live},
+            f"{PROTOCOL}/health/ready": {"GET": self.ready},
+        }
+        for name in models:
+            base = MODEL.format(model_name=name)
+            for version in ("", AT_VERSION.format(model_version=VERSION)):
+                path = base + version
+                found[path] = {"GET": functools.partial(self.model, name=name)}
+                found[path + READY] = {"GET": functools.partial(self.model_ready, name=name)}
+                found[path + INFER] = {"POST": functools.partial(self.infer, name=name)}
+        return found
 
     async def server(self, _: Request) -> Response:
         """Who serves, and with which extensions."""
@@ -97,48 +89,47 @@ class OpenInference:
 
     async def ready(self, _: Request) -> Response:
         """Whether every model is loaded."""
-        self._reader().models()
+        self._worker().models()
         return JSONResponse({"ready": True})
 
-    async def model(self, request: Request) -> Response:
+    async def model(self, request: Request, name: str) -> Response:
         """The model's inputs and outputs."""
-        return JSONResponse(_describe(self._model(request)))
+        return JSONResponse(_describe(self._model(request, name)))
 
-    async def model_ready(self, request: Request) -> Response:
+    async def model_ready(self, request: Request, name: str) -> Response:
         """Whether the model is loaded."""
-        return JSONResponse({"name": self._model(request).name, "ready": True})
+        return JSONResponse({"name": self._model(request, name).name, "ready": True})
 
-    async def infer(self, request: Request) -> Response:
+    async def infer(self, request: Request, name: str) -> Response:
         """Run the model."""
-        model = self._model(request)
-        check_media_type(request.headers.get("content-type", ""))
-        length = request.headers.get(HEADER_LENGTH)
+        model, head = self._model(request, name), head_of(request.scope)
+        check_media_type(head.content_type)
         body = await request.body()
-        load = of_numbers(model.name, body)
-        answer = await self._reader().infer(load, _infer, model, body, length, self._max_axis)
-        return PiecewiseResponse(answer.body, headers=answer.headers)
+        answer = await self._answer(model, body, head.json_length)
+        return ChunkedResponse(answer.body, headers=answer.headers)
 
-    def _model(self, request: Request) -> Model:
-        name, version = request.path_params["model_name"], request.path_params.get("model_version")
-        model = self._reader().models().model(name)
-        requested_model.say(request.scope, name)
-        if version not in (None, VERSION):
-            raise ModelNotFoundError(
-                f"model {name!r} has no version {quote(version)}, only: {VERSION}"
-            )
+    def _model(self, request: Request, name: str) -> Model:
+        model = self._worker().models().model(name)
+        head_of(request.scope).model = name
         return model
 
+    async def _answer(self, model: Model, body: bytes, json_length: str | None) -> Answer:
+        scheduler, manifest = self._worker().scheduler, model.manifest
+        arguments = body, json_length, manifest, self._max_axis
+        if len(body) <= _QUICK_BYTES:
+            return await scheduler.infer(_run(model, read_inference(*arguments)))
+        if json_length is not None and len(json_length) <= len(str(_QUICK_BYTES)):
+            # Nearly all of it are tensors as they lie in memory.
+            return await scheduler.infer_on_thread(_read_and_run, model, arguments)
+        inference = Inference(**await scheduler.parser.run(read_inference, *arguments))
+        return await scheduler.infer(_run(model, inference))
 
-async def _refuse(_: Request, error: Any) -> Response:
-    return ErrorResponse(error)
+
+def _read_and_run(model: Model, arguments: tuple[bytes, str | None, Manifest, int]) -> Run[Answer]:
+    return _run(model, read_inference(*arguments))
 
 
-async def _hang_up(_: Request, __: Any) -> Response:
-    return Response(status_code=400)  # nobody is there to read it, but it is counted
-
-
-def _infer(model: Model, body: bytes, header_length: str | None, max_axis: int) -> Run[Answer]:
-    asked = read_inference(body, header_length, model.manifest, max_axis)
+def _run(model: Model, asked: Inference) -> Run[Answer]:
     return Run(model, asked.inputs, lambda outputs: write_answer(model.name, asked, outputs))
 
 

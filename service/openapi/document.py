@@ -22,6 +22,7 @@ from service.errors import (
     NotReadyError,
     OutOfRangeError,
     RequestTimeoutError,
+    TooCostlyError,
     TooManyRequestsError,
     UnauthorizedError,
     UnexpectedFieldError,
@@ -63,7 +64,7 @@ _ANYWHERE: Errors = (
     RequestTimeoutError,
     InternalError,
 )
-_IMAGE: Errors = (EmptyFileError, NotAnImageError, ImageTooLargeError)
+_IMAGE: Errors = (EmptyFileError, NotAnImageError, ImageTooLargeError, TooCostlyError)
 _FORM: Errors = (MalformedRequestError, NotAFileError, WrongTypeError)
 _SEQUENCES: Errors = (
     InvalidJsonError,
@@ -73,6 +74,7 @@ _SEQUENCES: Errors = (
     WrongShapeError,
     NotFiniteError,
     OutOfRangeError,
+    TooCostlyError,
 )
 
 _NAMED = ("title", "description", "required")

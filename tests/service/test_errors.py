@@ -5,13 +5,15 @@ import re
 
 import pytest
 
-from service.errors import ApiError, ErrorResponse, NotAnImageError, quote
+from service.errors import ApiError, NotAnImageError, quote
+from service.http.answer import failure
 
 # Clients program against these: a change here breaks them.
 STATUS_BY_CODE = {
     "malformed_request": 400,
     "invalid_json": 400,
     "unknown_tensor": 400,
+    "origin_not_allowed": 400,
     "unauthorized": 401,
     "not_found": 404,
     "model_not_found": 404,
@@ -26,6 +28,7 @@ STATUS_BY_CODE = {
     "unexpected_field": 422,
     "not_a_file": 422,
     "empty_batch": 422,
+    "too_costly": 422,
     "wrong_type": 422,
     "wrong_shape": 422,
     "not_finite": 422,
@@ -50,7 +53,7 @@ def test_codes_and_statuses_are_stable() -> None:
 
 
 def test_the_body() -> None:
-    response = ErrorResponse(NotAnImageError("what, why, remedy"))
+    response = failure(NotAnImageError("what, why, remedy").body(), "/predict", {})
     assert response.status_code == 415
     assert json.loads(bytes(response.body)) == {
         "error": {"code": "not_an_image", "message": "what, why, remedy", "status": 415}
@@ -78,4 +81,4 @@ def test_a_client_s_value_is_quoted_printable_and_short(value: object) -> None:
     text = quote(value)
     assert text.isprintable()
     assert len(text) <= 60
-    ErrorResponse(NotAnImageError(text))  # can be encoded
+    failure(NotAnImageError(text).body(), "/predict", {})  # can be encoded

@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 
-from service.responses import PiecewiseResponse
+from service.responses import ChunkedResponse
 
 
 @pytest.mark.parametrize("length", [0, 1, 65_536, 65_537, 200_000])
-def test_a_body_arrives_whole_in_pieces_of_64_kib_at_most(length: int) -> None:
+def test_a_body_arrives_whole_in_chunks_of_64_kib_at_most(length: int) -> None:
     body = bytes(i % 251 for i in range(length))
     messages: list[Any] = []
 
     async def send(message: Any) -> None:
         messages.append(message)
 
-    asyncio.run(PiecewiseResponse(body, 201, {"x-test": "yes"})({}, None, send))
-    start, *pieces = messages
+    asyncio.run(ChunkedResponse(body, 201, {"x-test": "yes"})({}, None, send))
+    start, *chunks = messages
     assert start["status"] == 201
     assert dict(start["headers"])[b"content-length"] == str(length).encode()
-    assert b"".join(piece["body"] for piece in pieces) == body
-    assert max(len(piece["body"]) for piece in pieces) <= 65_536
-    assert [piece["more_body"] for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+    assert b"".join(chunk["body"] for chunk in chunks) == body
+    assert max(len(chunk["body"]) for chunk in chunks) <= 65_536
+    assert [chunk["more_body"] for chunk in chunks] == [True] * (len(chunks) - 1) + [False]

@@ -1,10 +1,9 @@
 """Runs that come at the same moment are made together, and none suffers for another."""
 
 import asyncio
-import functools
 import random
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,22 +11,17 @@ import pytest
 from numpy.typing import NDArray
 
 from models.manifest import Manifest, Tensor
-from service.execution.cost import Load
+from service.execution.parser_pool import ParserPool
 from service.execution.scheduler import Scheduler
 from service.inference.backends import Arrays
-from service.inference.model import Done, Model, Run
-from service.metrics import metrics
+from service.inference.model import Model, Run
 from service.settings import Kind
+from tests.support.metrics import metrics
 
 T = TypeVar("T")
 Floats = NDArray[np.float32]
 
 DEADLINE = 30  # seconds, after which a request has been forgotten
-PLACES = pytest.mark.parametrize(
-    "load",
-    [None, Load("usual", 0.001), Load("slow", 1.0)],
-    ids=["on the loop", "on a thread", "on one for slow work"],
-)
 
 
 class Doubling:
@@ -75,27 +69,32 @@ def rows(count: int, value: float = 1) -> Floats:
     return np.full((count, 2), value, np.float32)
 
 
-def together(*prepares: Callable[[], Any], max_joint: int = 64) -> list[Any]:
-    """The results, or exceptions, of requests that come at the same moment."""
+def in_time(ask: Callable[[Scheduler], Awaitable[T]], max_joint: int = 64, threads: int = 2) -> T:
+    """What `ask` gets of a scheduler, before a deadline after which it was forgotten."""
 
-    async def ask() -> list[Any]:
-        scheduler = Scheduler(2, max_joint, metrics())
-        asked = [scheduler.infer(None, prepare) for prepare in prepares]
-        return await asyncio.gather(*asked, return_exceptions=True)
-
-    return in_time(ask())
-
-
-def in_time(work: Coroutine[Any, Any, T]) -> T:
     async def limited() -> T:
-        return await asyncio.wait_for(work, DEADLINE)
+        parser = ParserPool(1, 5.0, 2**30, DEADLINE, metrics())
+        scheduler = Scheduler(parser, threads, max_joint, DEADLINE, metrics())
+        try:
+            return await asyncio.wait_for(ask(scheduler), DEADLINE)
+        finally:
+            scheduler.close()
 
     return asyncio.run(limited())
 
 
-def test_requests_that_wait_are_run_together_and_each_gets_its_own() -> None:
+def together(*runs: Run[Any], max_joint: int = 64) -> list[Any]:
+    """The results, or exceptions, of runs that come at the same moment."""
+
+    async def ask(scheduler: Scheduler) -> list[Any]:
+        return await asyncio.gather(*map(scheduler.infer, runs), return_exceptions=True)
+
+    return in_time(ask, max_joint)
+
+
+def test_requests_that_come_together_are_run_together_and_each_gets_its_own() -> None:
     double = model()
-    results = together(*[functools.partial(run, double, x=rows(1 + i, i)) for i in range(4)])
+    results = together(*[run(double, x=rows(1 + i, i)) for i in range(4)])
     assert sizes(double) == [1 + 2 + 3 + 4]
     for i, result in enumerate(results):
         np.testing.assert_array_equal(result["x"], rows(1 + i, 2 * i))
@@ -104,125 +103,81 @@ def test_requests_that_wait_are_run_together_and_each_gets_its_own() -> None:
 def test_one_that_comes_later_is_run_later() -> None:
     double = model()
 
-    async def ask() -> None:
-        scheduler = Scheduler(1, 64, metrics())
+    async def ask(scheduler: Scheduler) -> None:
         for _ in range(3):
-            await scheduler.infer(None, functools.partial(run, double, x=rows(1)))
+            await scheduler.infer(run(double, x=rows(1)))
 
-    in_time(ask())
+    in_time(ask)
     assert sizes(double) == [1, 1, 1]
 
 
-def test_a_large_run_is_made_by_itself_on_a_thread() -> None:
+@pytest.mark.parametrize(
+    ("dims", "values"),
+    [(("batch", 2), rows(9)), (("batch", 10_000), np.ones((1, 10_000), np.float32))],
+    ids=["many samples", "long ones"],
+)
+def test_a_large_run_does_not_keep_the_event_loop(dims: Any, values: Floats) -> None:
+    large, free = model(x=dims), threading.Event()
+
+    async def ask(scheduler: Scheduler) -> bool:
+        # It ends only when the event loop has gone on meanwhile.
+        waiting = Run(large, {"x": values}, lambda _: free.wait(DEADLINE))
+        asked = asyncio.ensure_future(scheduler.infer(waiting))
+        await asyncio.sleep(0)
+        assert len((await scheduler.infer(run(model(), x=rows(2))))["x"]) == 2
+        free.set()
+        return await asked
+
+    assert in_time(ask)
+
+
+def test_what_is_prepared_on_a_thread_is_run_there() -> None:
     double = model()
-    seen: list[str] = []
 
-    def finish(outputs: Any) -> Any:
-        seen.append(threading.current_thread().name)
-        return outputs["next_x"]
+    def prepare(count: int) -> Run[Any]:
+        return run(double, x=rows(count))
 
-    many, few = (functools.partial(Run, double, {"x": rows(n)}, finish) for n in (9, 2))
-    results = together(few, many, few)
-    assert [len(result) for result in results] == [2, 9, 2]
-    assert sorted(sizes(double)) == [4, 9]
-    assert sorted(name.startswith("rowreader") for name in seen) == [False, False, True]
+    result = in_time(lambda scheduler: scheduler.infer_on_thread(prepare, 20))
+    assert len(result["x"]) == 20
 
 
-@PLACES
-def test_what_is_given_up_is_not_run(load: Load | None) -> None:
-    double = model()
+@pytest.mark.parametrize("count", [1, 20], ids=["on the loop", "on a thread"])
+def test_what_is_given_up_before_it_began_is_not_run(count: int) -> None:
+    double, free = model(), threading.Event()
 
-    async def ask() -> Any:
-        scheduler = Scheduler(1, 64, metrics())
+    async def ask(scheduler: Scheduler) -> Any:
+        busy = asyncio.ensure_future(scheduler.on_thread(free.wait, DEADLINE))
+        await asyncio.sleep(0)
         given_up, kept = (
-            asyncio.ensure_future(
-                scheduler.infer(load, functools.partial(run, double, x=rows(count)))
-            )
-            for count in (3, 1)
+            asyncio.ensure_future(scheduler.infer(run(double, x=rows(count, value))))
+            for value in (3, 1)
         )
         await asyncio.sleep(0)
         given_up.cancel()
+        free.set()
+        await busy
         return await kept
 
-    np.testing.assert_array_equal(in_time(ask())["x"], rows(1, 2))
-    assert sizes(double) == [1]
+    np.testing.assert_array_equal(in_time(ask, threads=1)["x"], rows(count, 2))
+    assert sizes(double) == [count]
 
 
-@PLACES
-def test_under_load_every_request_is_answered_with_its_own(load: Load | None) -> None:
+def test_under_load_every_request_is_answered_with_its_own() -> None:
     double, other = model("double"), model("other")
     dice = random.Random(0)
 
-    def prepare(value: int) -> Run[Any] | Done[Any]:
-        if value % 7 == 0:
-            raise KeyError(value)
-        if value % 5 == 0:
-            return Done({"x": rows(1, 2 * value)})
-        return run(double if value % 3 else other, x=rows(1 + value % 10, value))
-
     async def one(scheduler: Scheduler, value: int) -> None:
         await asyncio.sleep(dice.random() / 20)  # requests come as they like
-        answer: Awaitable[Any] = scheduler.infer(load, prepare, value)
+        values = rows(1 + value % 10, np.nan if value % 7 == 0 else value)
+        answer = scheduler.infer(run(double if value % 3 else other, x=values))
         if value % 7 == 0:
-            with pytest.raises(KeyError):
+            with pytest.raises(ValueError, match="NaN"):
                 await answer
         else:
             assert (await answer)["x"][0, 0] == 2 * value
 
-    async def ask() -> None:
-        scheduler = Scheduler(3, 8, metrics())
+    async def ask(scheduler: Scheduler) -> None:
         await asyncio.gather(*[one(scheduler, value) for value in range(1000)])
 
-    in_time(ask())
+    in_time(ask, max_joint=8, threads=3)
     assert max(sizes(double)) <= 10
-
-
-def test_slow_work_does_not_hold_up_the_usual() -> None:
-    async def ask() -> list[Any]:
-        scheduler, gate = Scheduler(1, 64, metrics()), threading.Event()
-        slow, usual = Load("slow", 60.0), Load("usual", 0.001)
-        held = asyncio.ensure_future(scheduler.run(slow, gate.wait, DEADLINE))
-        done = await scheduler.run(usual, max, 3, 5)
-        delays: list[float] = []
-        for load in (slow, usual):
-            waiting = asyncio.ensure_future(
-                scheduler.infer(load, lambda: Done(None), check=delays.append)
-            )
-            await asyncio.sleep(0)
-        gate.set()
-        await asyncio.gather(held, waiting)
-        return [done, *delays]
-
-    done, slow, usual = in_time(ask())
-    assert done == 5
-    assert slow > 1
-    assert usual == 0
-
-
-def test_a_large_run_of_a_small_request_is_let_in_like_others() -> None:
-    double = model()
-
-    def refuse(delay: float) -> None:
-        raise KeyError(delay)
-
-    async def ask(count: int) -> Any:
-        prepare = functools.partial(run, double, x=rows(count))
-        return await Scheduler(1, 64, metrics()).infer(None, prepare, check=refuse)
-
-    with pytest.raises(KeyError):
-        in_time(ask(9))
-    assert len(in_time(ask(8))["x"]) == 8
-
-
-def test_long_sequences_do_not_keep_the_event_loop() -> None:
-    long = model(x=("batch", 10_000))
-    seen: list[str] = []
-
-    def prepare() -> Run[Any]:
-        where = threading.current_thread
-        return Run(
-            long, {"x": np.ones((1, 10_000), np.float32)}, lambda _: seen.append(where().name)
-        )
-
-    together(prepare)
-    assert seen[0].startswith("rowreader")

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from service.errors import ApiError, ModelNotFoundError, NotFoundError
-from service.http.known_paths import Paths
+from service.http.known_paths import KnownPaths
 from service.inference.registry import published
 from service.openapi.document import routes
 from service.paths import of_protocol
 from service.settings import Settings
 from tests.support.published import publish
 
-PATHS = Paths(routes(Settings.from_environment()), ["lstm", "gru"])
+PATHS = KnownPaths(routes(Settings.from_environment()), ["lstm", "gru"])
 
 
 @pytest.mark.parametrize(

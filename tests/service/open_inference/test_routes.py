@@ -1,55 +1,66 @@
 """The protocol's routes without a server: by each backend, and before there are models."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
 from service.errors import NotReadyError
-from service.execution.cost import Load
-from service.inference.model import Done, Run
+from service.execution.admission import Admission
+from service.execution.parser_pool import ParserPool
+from service.execution.scheduler import Scheduler
+from service.http.endpoints import Endpoints
+from service.http.gateway import Gateway, Worker
+from service.http.known_paths import KnownPaths
 from service.inference.registry import Registry, load
 from service.open_inference.routes import OpenInference
 from service.settings import Settings
-from tests.support.published import finished, picture
-
-T = TypeVar("T")
-Args = TypeVarTuple("Args")
+from tests.support.metrics import metrics
+from tests.support.published import picture
 
 ROWS = (picture(7) / 255).astype(np.float32)[np.newaxis]
 TENSOR = {"name": "rows", "shape": [1, 28, 28], "datatype": "FP32"}
 
 
-class Reader:
-    """The service, as far as the protocol needs it; not ready without a registry."""
+class Served:
+    """A process that serves, as far as the protocol needs it; not ready without a registry."""
 
     def __init__(self, registry: Registry | None) -> None:
         self.registry = registry
+        parser = ParserPool(1, 5.0, 2**30, 60.0, metrics())
+        self.scheduler = Scheduler(parser, 1, 64, 60.0, metrics())
 
     def models(self) -> Registry:
         if self.registry is None:
             raise NotReadyError("the reason")
         return self.registry
 
-    async def infer(
-        self, load: Load | None, prepare: Callable[[*Args], Run[T] | Done[T]], *args: *Args
-    ) -> T:
-        prepared = prepare(*args)
-        return finished(prepared) if isinstance(prepared, Run) else prepared.result
-
 
 def ask(registry: Registry | None, method: str, path: str, **request: Any) -> httpx.Response:
     async def send() -> httpx.Response:
-        app = OpenInference(lambda: Reader(registry), max_axis=4).application()
+        served = Served(registry)
+        models = ["lstm", "gru", "rnn"]
+        endpoints = OpenInference(lambda: served, max_axis=64).endpoints(models)
+        paths = KnownPaths(endpoints, models)
+        admission = Admission(served.scheduler, 9, 10**9, 60.0)
+        worker = Worker(admission, lambda *_: None)
+        settings = Settings.from_environment()
+        app = Gateway(Endpoints(nothing), settings, paths, endpoints, lambda: worker)
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.request(method, path, **request)
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                return await client.request(method, path, **request)
+        finally:
+            served.scheduler.close()
 
     return asyncio.run(send())
+
+
+async def nothing(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("every path has an endpoint")
 
 
 @pytest.fixture(
@@ -100,10 +111,28 @@ def test_metadata_names_the_platform(served: tuple[Registry, str]) -> None:
 def test_what_is_not_loaded_is_not_ready(method: str, path: str) -> None:
     answer = ask(None, method, path)
     assert answer.status_code == 503
-    assert answer.json()["error"]["message"] == "the reason"
+    assert answer.json()["error"] == "the reason"
 
 
 @pytest.mark.parametrize("path", ["/v2/models/vit", "/v2/models/lstm/versions/2/ready"])
 def test_another_model_or_version_is_not_found(served: tuple[Registry, str], path: str) -> None:
-    answer = ask(served[0], "GET", path)
-    assert answer.json()["error"]["code"] == "model_not_found"
+    assert ask(served[0], "GET", path).status_code == 404
+
+
+def test_large_json_is_read_and_large_tensors_are_run(served: tuple[Registry, str]) -> None:
+    rows = np.repeat(ROWS, 40, axis=0)
+    tensor = {**TENSOR, "shape": [40, 28, 28]}
+    text = ask(
+        served[0], "POST", "/v2/models/lstm/infer",
+        json={"inputs": [{**tensor, "data": rows.tolist()}]},
+    )  # fmt: skip
+    head = {"inputs": [{**tensor, "parameters": {"binary_data_size": rows.nbytes}}]}
+    json_bytes = httpx.Request("POST", "http://test", json=head).content
+    binary = ask(
+        served[0], "POST", "/v2/models/lstm/infer",
+        content=json_bytes + rows.tobytes(),
+        headers={"inference-header-content-length": str(len(json_bytes))},
+    )  # fmt: skip
+    assert text.json() == binary.json()
+    [output] = text.json()["outputs"]
+    assert np.argmax(np.reshape(output["data"], (40, 10)), axis=1).tolist() == [7] * 40

@@ -1,8 +1,9 @@
-"""Around every route: the limit of the body, and the one error body whoever failed."""
+"""The gate before every endpoint: who may pass, until when, and the one error body."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -11,25 +12,32 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.errors import ApiError, ErrorResponse, NotAnImageError
-from service.http.error_body import BodyGuard, OneErrorBody, Receive, Scope, Send
-from service.http.known_paths import Paths
-from service.uploads import requested_model
+from service.errors import NotAnImageError
+from service.execution.admission import Admission
+from service.http.endpoints import Endpoints
+from service.http.gateway import QUICK_BYTES, Gateway, Worker
+from service.http.known_paths import KnownPaths
+from service.settings import Settings
+from service.uploads.request_head import Endpoint, head_of
 
-LIMIT = 1000
+LIMIT = 100_000
+
+
+class Queue:
+    """A queue in which work waits as long as is told."""
+
+    delay = 0.0
 
 
 async def echo(request: Request) -> Response:
-    """The length of the body, or the error that reading it raised."""
-    try:
-        return JSONResponse(len(await request.body()))
-    except ApiError as error:
-        return ErrorResponse(error)
+    """The length of the body."""
+    return JSONResponse(len(await request.body()))
 
 
 async def fail(request: Request) -> Response:
-    """A failure in the way of Starlette, of BentoML, or of ours."""
+    """A failure in the way of Starlette or of BentoML."""
     status = int(request.path_params["status"])
     if request.query_params.get("by") == "starlette":
         raise HTTPException(status, "the reason", {"x-kept": "yes"})
@@ -37,29 +45,50 @@ async def fail(request: Request) -> Response:
 
 
 async def ours(request: Request) -> Response:
-    requested_model.say(request.scope, "gru")
-    return ErrorResponse(NotAnImageError("not an image"))
+    """A failure in our way."""
+    head_of(request.scope).model = "gru"
+    raise NotAnImageError("not an image")
 
 
 async def crash(request: Request) -> Response:
     raise RuntimeError("File '/secret/path.py'")
 
 
+async def hang(request: Request) -> Response:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def disk(request: Request) -> Response:
+    raise TimeoutError("of a disk")
+
+
 NAMED = {"Server": "BentoML Service/x", "X-BentoML-Request-ID": "7"}
-ROUTES = [
-    Route("/crash", crash),
-    Route("/echo", echo, methods=["POST"]),
-    Route("/fail/{status}", fail, methods=["GET", "POST"]),
-    Route("/v2/fail/{status}", fail),
-    Route("/v2/ours", ours),
-    Route("/v2/crash", crash),
-    Route("/v2/echo", echo, methods=["POST"]),
-    Route("/ours", ours),
-    Route("/fine", PlainTextResponse("fine", headers=NAMED)),
-]
+FOREIGN = Endpoints(
+    Starlette(
+        routes=[
+            Route("/fail/{status}", fail, methods=["GET", "POST"]),
+            Route("/v2/fail/{status}", fail),
+            Route("/fine", PlainTextResponse("fine", headers=NAMED)),
+        ]
+    )
+)
+OURS: dict[str, dict[str, Endpoint]] = {
+    "/crash": {"GET": crash},
+    "/disk": {"GET": disk},
+    "/echo": {"POST": echo},
+    "/hang": {"GET": hang, "POST": hang},
+    "/ours": {"GET": ours},
+}
+ENDPOINTS = {**OURS, **{f"/v2{path}": methods for path, methods in OURS.items()}}
 STATUSES = range(300, 600)
-PLAIN = ["/crash", "/echo", "/ours", "/fine", *(f"/fail/{status}" for status in STATUSES)]
-PATHS = Paths([*PLAIN, *(f"/v2{path}" for path in PLAIN)], models=["gru"])
+PROBES = ("/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready")
+GUARDED = ("/predict", "/metrics", "/docs.json", "/", "/v2", "/v2/models/lstm", "/v2/health")
+PATHS = KnownPaths(
+    [*ENDPOINTS, *PROBES, *GUARDED, "/fine"]
+    + [f"{start}/fail/{status}" for status in STATUSES for start in ("", "/v2")],
+    models=["gru"],
+)
 COUNTED: list[tuple[str, str, int]] = []
 
 
@@ -67,14 +96,25 @@ def count(route: str, model: str, status: int) -> None:
     COUNTED.append((route, model, status))
 
 
-APP = OneErrorBody(BodyGuard(Starlette(routes=ROUTES), max_bytes=LIMIT), PATHS, count)
+def gateway(
+    app: ASGIApp = FOREIGN,
+    endpoints: dict[str, dict[str, Endpoint]] = ENDPOINTS,
+    admission: Admission | None = None,
+    **settings: Any,
+) -> Gateway:
+    known = Settings.from_environment(**{"max_body_bytes": LIMIT, **settings})
+    worker = Worker(admission or Admission(Queue(), 9, 10**6, 1.0), count)
+    return Gateway(app, known, PATHS, endpoints, lambda: worker)
 
 
-def ask(method: str, path: str, app: OneErrorBody = APP, **request: object) -> httpx.Response:
+APP = gateway()
+
+
+def ask(method: str, path: str, app: ASGIApp = APP, **request: Any) -> httpx.Response:
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.request(method, path, **request)  # type: ignore[arg-type]
+            return await client.request(method, path, **request)
 
     return asyncio.run(send())
 
@@ -90,7 +130,7 @@ def error_of(response: httpx.Response) -> dict[str, object]:
     return dict(document["error"])
 
 
-async def chunks(count: int, size: int = 100) -> AsyncIterator[bytes]:
+async def chunks(count: int, size: int = 10_000) -> AsyncIterator[bytes]:
     for _ in range(count):
         yield b"x" * size
 
@@ -103,7 +143,7 @@ def test_a_body_within_the_limit_passes() -> None:
 def test_a_body_beyond_the_limit_is_refused_by_its_length() -> None:
     error = error_of(ask("POST", "/echo", content=b"x" * (LIMIT + 1)))
     assert error["code"] == "body_too_large"
-    assert "1001 bytes, at most 1000" in str(error["message"])
+    assert "100001 bytes, at most 100000" in str(error["message"])
 
 
 @pytest.mark.parametrize("length", ["9" * 30, "9" * 5000])
@@ -118,8 +158,8 @@ def test_a_body_in_chunks_is_refused_before_it_is_read_whole() -> None:
     async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
         while True:
-            sent += 100
-            yield b"x" * 100
+            sent += 10_000
+            yield b"x" * 10_000
 
     async def run() -> list[dict[str, object]]:
         messages: list[dict[str, object]] = []
@@ -144,7 +184,7 @@ def test_a_body_in_chunks_is_refused_before_it_is_read_whole() -> None:
     start, body = asyncio.run(run())
     assert start["status"] == 413
     assert json.loads(body["body"])["error"]["code"] == "body_too_large"  # type: ignore[arg-type]
-    assert sent == LIMIT + 100
+    assert sent == LIMIT + 10_000
 
 
 @pytest.mark.parametrize(
@@ -203,9 +243,9 @@ async def bare_crash(scope: Scope, receive: Receive, send: Send) -> None:
     raise RuntimeError("File '/secret/path.py'")
 
 
-@pytest.mark.parametrize("app", [APP, OneErrorBody(bare_crash, PATHS, count)])
+@pytest.mark.parametrize("app", [APP, gateway(bare_crash, {})])
 def test_a_crash_is_logged_and_answered_without_its_words(
-    app: OneErrorBody, caplog: pytest.LogCaptureFixture
+    app: ASGIApp, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = ask("GET", "/crash", app=app)
     assert error_of(response)["code"] == "internal"
@@ -272,3 +312,105 @@ def test_under_v2_every_failure_has_the_protocol_s_form(
     assert document.keys() == {"error"}
     assert message in document["error"]
     assert "secret" not in response.text
+
+
+def test_what_takes_too_long_is_answered() -> None:
+    error = error_of(ask("GET", "/hang", gateway(timeout_seconds=0.01)))
+    assert error["code"] == "timeout"
+    assert "not done within 0.01 s" in str(error["message"])
+
+
+def test_a_timeout_of_the_work_itself_is_not_mistaken_for_it() -> None:
+    assert error_of(ask("GET", "/disk"))["code"] == "internal"
+
+
+def test_only_requests_end() -> None:
+    async def live(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.05)  # longer than a request may
+
+    app = gateway(live, {}, timeout_seconds=0.01)
+    asyncio.run(app({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("abc-1.2_3", True), ("a b", False), ("", False), ("x" * 129, False), ("a\u00e4", False)],
+)
+def test_every_answer_has_an_id_the_client_s_own_if_it_is_fit_for_a_log(
+    given: str, kept: bool
+) -> None:
+    for path in ("/fine", "/ours", "/nope"):
+        found = ask("GET", path, headers={"x-request-id": given.encode()}).headers["x-request-id"]
+        assert (found == given) == kept
+        assert found
+
+
+@pytest.mark.parametrize("authorization", ["Bearer one", "bearer two", "Bearer  two "])
+def test_any_of_the_keys_opens(authorization: str) -> None:
+    app = gateway(api_keys="one, two")
+    assert ask("GET", "/fine", app, headers={"authorization": authorization}).text == "fine"
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "one", "Basic one", "Bearer", "Bearer three", "Bearer one,two"]
+)
+@pytest.mark.parametrize("path", [*GUARDED, "/no/such/path", "/v2/models/vit", "/echo"])
+def test_nothing_else_does_whatever_is_asked_for(path: str, authorization: str | None) -> None:
+    headers = {"authorization": authorization} if authorization else {}
+    answer = ask("GET", path, gateway(api_keys="one, two"), headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert "Authorization: Bearer" in str(answer.json()["error"])
+
+
+@pytest.mark.parametrize("path", PROBES)
+def test_probes_want_no_key(path: str) -> None:
+    app = gateway(PlainTextResponse("fine"), {}, api_keys="one")
+    assert ask("GET", path, app).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "requests", "delay", "status"),
+    [
+        ("GET", b"", 0, 9, 200),
+        ("POST", b"", 0, 0, 429),
+        ("POST", bytes(QUICK_BYTES + 1), 1, 0, 200),
+        ("POST", bytes(QUICK_BYTES + 1), 1, 9, 429),
+        # It may need no turn.
+        ("POST", bytes(QUICK_BYTES), 1, 9, 200),
+    ],
+)
+def test_work_is_turned_away_when_there_is_too_much_and_questions_pass(
+    method: str, body: bytes, requests: int, delay: float, status: int
+) -> None:
+    queue = Queue()
+    queue.delay = delay
+    admission = Admission(queue, requests, 10**6, max_wait=1)
+    app = gateway(PlainTextResponse("fine"), {}, admission)
+    answer = ask(method, "/fine", app, content=body)
+    assert answer.status_code == status
+    assert answer.headers.get("retry-after") == ("1" if status == 429 else None)
+
+
+def test_a_body_holds_what_has_come_of_it_and_is_refused_where_there_is_no_room() -> None:
+    admission = Admission(Queue(), 9, 15_000, max_wait=1)
+    with admission.reserve() as other:
+        other.hold(2_000)
+        assert (
+            ask("POST", "/echo", gateway(admission=admission), content=chunks(1)).json() == 10_000
+        )
+        answer = ask("POST", "/echo", gateway(admission=admission), content=chunks(2))
+    assert error_of(answer)["code"] == "too_many_requests"
+    assert "hold 2000 bytes, no 20000 more" in answer.text
+
+
+def test_a_large_answer_beside_others_is_refused_before_it_begins() -> None:
+    async def large(request: Request) -> Response:
+        return PlainTextResponse("x" * 80)
+
+    admission = Admission(Queue(), 9, 100, max_wait=1)
+    app = gateway(endpoints={"/echo": {"POST": large}}, admission=admission)
+    with admission.reserve() as other:
+        other.hold(30)
+        assert error_of(ask("POST", "/echo", app))["code"] == "too_many_requests"
+    assert ask("POST", "/echo", app).text == "x" * 80

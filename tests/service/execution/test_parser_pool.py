@@ -1,0 +1,177 @@
+"""Parsing in processes with limits: what is returned and raised, and what is ended."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from service.errors import NotAnImageError, TooCostlyError, TooManyRequestsError
+from service.execution.parser_pool import ParserPool
+from service.images.reading import read_image
+from tests.support.metrics import metrics
+from tests.support.parser_tasks import (
+    MIB,
+    complain,
+    compute,
+    crash,
+    echo,
+    fail,
+    refuse,
+    take,
+)
+from tests.support.project import ROOT
+
+DEADLINE = 30  # seconds
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tasks, in the processes too."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+
+
+def pool(
+    ask: Callable[[ParserPool], Awaitable[Any]],
+    processes: int = 1,
+    seconds: float = 0.3,
+    mebibytes: int = 512,
+    max_wait: float = DEADLINE,
+) -> Any:
+    async def run() -> Any:
+        made = ParserPool(processes, seconds, mebibytes * MIB, max_wait, metrics())
+        try:
+            return await asyncio.wait_for(ask(made), DEADLINE)
+        finally:
+            made.close()
+
+    return asyncio.run(run())
+
+
+def test_plain_values_and_arrays_come_back_as_they_were() -> None:
+    array = np.arange(12, dtype=np.float32).reshape(3, 4)
+    values = pool(lambda p: p.run(echo, "text", None, 7, [1.5], {"rows": array}, array[:, ::2]))
+    assert values[:4] == ["text", None, 7, [1.5]]
+    np.testing.assert_array_equal(values[4]["rows"], array)
+    np.testing.assert_array_equal(values[5], array[:, ::2])
+    values[5][0] = 9  # may be written to
+
+
+def test_what_is_refused_there_is_refused_here_in_the_same_words() -> None:
+    with pytest.raises(NotAnImageError, match="the words"):
+        pool(lambda p: p.run(refuse))
+
+
+def test_a_fault_of_ours_tells_where_it_was() -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)in fail.*KeyError: 'the reason'"):
+        pool(lambda p: p.run(fail))
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"), [(compute, (0.2,)), (take, (100,))], ids=["time", "memory"]
+)
+def test_what_takes_more_than_usual_is_done_all_the_same(
+    function: Callable[..., Any], argument: tuple[Any, ...]
+) -> None:
+    expected = {compute: "done", take: 100 * MIB}[function]
+    assert pool(lambda p: p.run(function, *argument)) == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"),
+    [(compute, (60,)), (take, (600,)), (crash, ())],
+    ids=["time", "memory", "a crash"],
+)
+def test_what_takes_more_than_allowed_is_ended_and_others_go_on(
+    function: Callable[..., Any], argument: tuple[Any, ...]
+) -> None:
+    async def ask(p: ParserPool) -> Any:
+        with pytest.raises(TooCostlyError, match=r"more than 0\.3 s .* or 512 MiB"):
+            await p.run(function, *argument)
+        return await p.run(echo, 1)
+
+    assert pool(ask) == [1]
+
+
+def test_what_is_slow_does_not_hold_up_the_rest() -> None:
+    async def ask(p: ParserPool) -> int:
+        slow = asyncio.ensure_future(p.run(compute, 60))
+        answered = 0
+        while not slow.done() and answered < 20:
+            assert await p.run(echo, answered) == [answered]
+            answered += 1
+        with pytest.raises(TooCostlyError):
+            await slow
+        return answered
+
+    assert pool(ask, seconds=1) == 20
+
+
+def test_memory_is_back_at_once() -> None:
+    async def ask(p: ParserPool) -> None:
+        for _ in range(2):
+            assert await p.run(take, 300)
+        await p.run(echo)
+        for child in psutil.Process().children(recursive=True):
+            assert child.memory_info().rss < 250 * MIB
+
+    pool(ask, seconds=DEADLINE)
+
+
+def test_who_waits_for_too_long_is_refused() -> None:
+    async def ask(p: ParserPool) -> None:
+        busy = asyncio.ensure_future(p.run(compute, 0.09))
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyRequestsError):
+            await p.run(echo)
+        assert await busy == "done"
+
+    pool(ask, max_wait=0.001)
+
+
+def test_what_is_given_up_leaves_its_place_to_others() -> None:
+    async def ask(p: ParserPool) -> Any:
+        given_up = asyncio.ensure_future(p.run(compute, 60))
+        await asyncio.sleep(0.05)
+        given_up.cancel()
+        return await p.run(echo, 1)
+
+    assert pool(ask, seconds=60) == [1]
+
+
+def test_the_process_that_forks_is_replaced_when_it_ends() -> None:
+    async def ask(p: ParserPool) -> Any:
+        await p.run(echo)
+        for child in psutil.Process().children(recursive=True):
+            child.kill()
+            child.wait()
+        return await p.run(echo, 1)
+
+    assert pool(ask) == [1]
+
+
+def test_processes_end_with_the_pool() -> None:
+    async def ask(p: ParserPool) -> list[psutil.Process]:
+        await asyncio.gather(*[p.run(echo) for _ in range(3)])
+        return psutil.Process().children(recursive=True)
+
+    started = pool(ask, processes=3)
+    assert started
+    _, alive = psutil.wait_procs(started, timeout=DEADLINE)
+    assert not alive
+
+
+def test_libraries_complaints_stay_out_of_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    assert pool(lambda p: p.run(complain)) == 10
+    assert capfd.readouterr().err == ""
+
+
+def test_an_image_is_read_there_as_here() -> None:
+    data = (ROOT / "docs" / "seven.png").read_bytes()
+    found = pool(lambda p: p.run(read_image, data, 10**6))
+    expected = read_image(data, 10**6)
+    assert found["finding"] == expected.finding
+    np.testing.assert_array_equal(found["rows"], expected.rows)
