@@ -30,7 +30,6 @@ RELIED_ON = (
     _ROOT_MODEL,
     _TIMEOUT,
     _SPANS,
-    "bentoml:IODescriptor",
     "bentoml:Service.to_asgi",
     "bentoml:Service.add_asgi_middleware",
     "starlette.applications:Starlette.add_middleware",

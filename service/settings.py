@@ -120,7 +120,7 @@ class Settings(BaseSettings):
         "but for one alone.",
     )
     max_delay_seconds: Seconds = Field(
-        default=0.25,
+        default=0.5,
         description="Seconds that work may wait for its turn; 429 beyond.",
     )
     max_parse_seconds: Seconds = Field(
