@@ -78,6 +78,11 @@ def service_class(around: Callable[[ASGIApp], ASGIApp]) -> type[Any]:
 
     class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
         def to_asgi(self, is_main: bool = True) -> ASGIApp:
+            # Imported only now that BentoML has said where the workers' files of figures are, and
+            # before it opens one.
+            from service.metric_files import survive_full_disks
+
+            survive_full_disks()
             app = super().to_asgi(is_main)
             layers = [layer for layer in app.user_middleware if layer.cls not in needless]
             app.user_middleware = layers
