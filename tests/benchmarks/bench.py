@@ -21,7 +21,7 @@ from typing import Any
 from tests.benchmarks.parts import gpu, model, service, start, training
 from tests.benchmarks.tools import plots
 from tests.benchmarks.tools.conditions import conditions, sentence
-from tests.benchmarks.tools.report import Part, summary
+from tests.benchmarks.tools.report import Part, Table, summary
 from tests.support import documents
 from tests.support.project import ROOT
 
@@ -72,12 +72,16 @@ def main() -> None:
 def publish(parts: list[Part], measured_on: str) -> None:
     """Put the goals, the tables and the plots of `parts` into docs/speed.md.
 
-    Each part has its section there. Parts that were not asked for, or could not be measured on this
-    machine, keep the figures that they have, and so does what stands between the sections.
+    Each part has its section there; all goals stand in one table before them. Parts that were not
+    asked for, or could not be measured on this machine, keep the figures that they have, and so
+    does what stands between the sections.
     """
     measured = [part for part in parts if any(part.samples.values())]
     for part in measured:
-        content = f"{part.markdown()}\n\nMeasured on: {measured_on}"
+        table = Table(part.table.columns, part.table.names)
+        for row, _ in part.table.rows:
+            table.add(*row)
+        content = f"{part.how}\n\n{table.markdown()}\n\nMeasured on: {measured_on}"
         plot = DOCS / f"speed_{part.name}.png"
         plots.draw(part, plot)
         if plot.exists():

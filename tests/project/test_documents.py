@@ -17,7 +17,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from models.manifest import discover
+from models.manifest import Role, discover, read
 from service.inference.classifier import PreviewedPrediction, Reason
 from service.metrics import Metrics
 from service.openapi.document import routes
@@ -25,7 +25,9 @@ from service.paths import PROBES
 from service.settings import PREFIX, Settings
 from tests.support import dockerfile, documents
 from tests.support.documents import PAGES, README, section
+from tests.support.pictures import KINDS
 from tests.support.project import ROOT
+from training.recipes.shipped import RECIPES
 from training.recipes.tutorials import TUTORIALS
 
 PROSE = {page: documents.prose(page) for page in PAGES}
@@ -96,6 +98,25 @@ class TestTables:
         assert {documents.cells(row)[0] for row in section("proofs").splitlines()[2:]} == {
             f"`{name}`" for name in published
         }
+
+    def test_every_shipped_form_is_in_its_table_as_its_manifest_has_it(self) -> None:
+        rows = {
+            tuple(cells[:2]): cells for cells in map(documents.cells, section("forms").splitlines())
+        }
+        forms: dict[str, Role] = {"ONNX": "onnx", "TorchScript": "torchscript"}
+        for name, recipe in RECIPES.items():
+            manifest = read(ROOT / "models" / recipe.name)
+            accuracy = manifest.metric("test", "accuracy")
+            for form, role in forms.items():
+                right, size, _, _, _, same = rows[f"`{name}`", form][2:]
+                assert right == f"{accuracy.value:.2%}"
+                assert size == f"{manifest.file(role).size / 1000:,.0f} kB"
+                assert same == f"{accuracy.n:,} of {accuracy.n:,}"
+
+    def test_every_kind_of_damage_is_in_its_table(self) -> None:
+        cells = [documents.cells(row) for row in section("damage").splitlines()[2:]]
+        told = {name for row in cells for name in (row[0], row[3])} - {"", "**mean**"}
+        assert told == {kind.replace("_", " ") for kind in KINDS}
 
     def test_every_tutorial_is_in_its_table_beside_its_own_figure(self) -> None:
         rows = section("tutorials").splitlines()

@@ -122,7 +122,7 @@ def proofs() -> str:
     for folder in discover(Path(models.__file__).parent):
         manifest = read(folder)
         rows += [(f"`{manifest.name}`", *found) for found in _proofs(manifest)]
-    columns = ("model", "form", "on", "batch sizes", "largest difference", "what the task asks for")
+    columns = ("model", "form", "on", "largest difference", "what the task asks for")
     return table(columns, rows)
 
 
@@ -131,7 +131,6 @@ def _proofs(manifest: Manifest) -> Iterator[tuple[str, ...]]:
         found = [row for row in manifest.parity if (row.backend, row.provider) == (form, provider)]
         if form == "eager":  # the reference
             continue
-        sizes = ", ".join(str(row.batch_size) for row in found)
         agreed = [row.agreed for row in found if row.agreed is not None]
         growth = [row.growth for row in found if row.growth is not None]
         if agreed:
@@ -141,7 +140,7 @@ def _proofs(manifest: Manifest) -> Iterator[tuple[str, ...]]:
         if growth:
             asked += f"; the difference grows {max(growth):.2f} times over {found[0].n:,} windows"
         difference = max(row.max_difference for row in found)
-        yield form, provider, sizes, f"{difference:.1e}", asked
+        yield form, provider, f"{difference:.1e}", asked
 
 
 def shipped() -> str:
