@@ -1,4 +1,4 @@
-"""The README's table of what each failure answers, proven by provoking every one of them."""
+"""The table of docs/api.md of what each failure answers, proven by provoking every one of them."""
 
 import re
 import socket
