@@ -18,7 +18,7 @@ help:  ## list the commands
 serve: $(VENV)/.serving  ## serve the shipped models at http://localhost:3000 (PORT=... for another)
 	@$(BIN)/python -c 'import socket; socket.create_server(("", $(PORT)))' 2>/dev/null || \
 		{ echo "Port $(PORT) cannot be listened at, mostly because another program does; name another with PORT=..."; exit 1; }
-	$(BIN)/bentoml serve --port $(PORT)
+	$(BIN)/bentoml serve --port $(PORT) --timeout-keep-alive 65
 
 ##@ Test
 test: $(VENV)/.development $(VENV)/.kserve  ## run all tests; with MNIST at hand (MNIST_ROOT or data/) all of them
