@@ -38,8 +38,8 @@ def test_shows_the_limits_in_force() -> None:
 
 def test_shows_the_limit_of_a_tensor() -> None:
     document = build_document(Settings.from_environment(max_v2_batch=33))
-    request = document["components"]["schemas"]["V2Request"]["properties"]
-    assert "33" in request["inputs"]["items"]["properties"]["shape"]["items"]["description"]
+    shape = document["components"]["schemas"]["RequestInput"]["properties"]["shape"]
+    assert "33" in shape["items"]["description"]
 
 
 def test_a_failure_under_v2_has_the_protocol_s_form() -> None:

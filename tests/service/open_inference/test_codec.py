@@ -123,7 +123,7 @@ def test_a_header_that_is_no_length_is_refused(length: str) -> None:
         ({**BODY, "id": 7}, WrongTypeError, "id is of type int, expected str"),
         ({**BODY, "parameters": []}, WrongTypeError, "parameters is of type array"),
         (
-            {"inputs": [{**ROWS, "shape": [1, 2.5]}]},
+            {"inputs": [{**ROWS, "shape": [1, 2.5]}, TOTAL]},
             WrongTypeError,
             r"inputs\[0\]\.shape\[1\] is of type float",
         ),
@@ -142,12 +142,12 @@ def test_a_header_that_is_no_length_is_refused(length: str) -> None:
         (
             {**BODY, "outputs": [{"name": "sum", "parameters": {"binary_data": 1}}]},
             WrongTypeError,
-            "'binary_data' of output 'sum' is 1, expected true or false",
+            r"outputs\[0\]\.parameters\.binary_data is of type int, expected bool",
         ),
         (
             {**BODY, "parameters": {"binary_data_output": None}},
             WrongTypeError,
-            "'binary_data_output' of the request is None",
+            r"parameters\.binary_data_output is of type null, expected bool",
         ),
     ],
 )  # fmt: skip
