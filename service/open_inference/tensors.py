@@ -31,6 +31,8 @@ from service.uploads.ranges import check_range
 # Bytes of JSON of a shape. One of eight axes has 200 at most; 8 KiB are read in 0.1 ms. More is
 # refused unread, for millions of lengths would take a quarter of a second.
 _MAX_SHAPE_BYTES = 8 * 1024
+# Bytes of JSON of a tensor's data that are read uncounted, in 1 ms at most, whatever they hold.
+_UNCOUNTED_BYTES = 64 * 1024
 # Bytes of JSON that are read at once, in 3 ms, or in 20 if each number has fifty digits. Other
 # threads wait for so long; less would make large tensors slower to read.
 _AT_ONCE_BYTES = 1024 * 1024
@@ -119,32 +121,44 @@ def _check_datatype(sent: RequestInput) -> None:
 
 def _read_shape(declared: Tensor, sent: RequestInput, place: str) -> list[int]:
     """The shape as it is sent, lengths still unchecked."""
-    text, expected = memoryview(sent.shape), f"expected {show_dims(declared.dims)}"
-    if len(text) > _MAX_SHAPE_BYTES:
-        raise WrongShapeError(f"{place} is a text of {len(text)} bytes, {expected}")
-    return decode(_SHAPE, text, expected, place=place)
+    text = memoryview(sent.shape)
+    try:
+        if len(text) <= _MAX_SHAPE_BYTES:
+            return _SHAPE.decode(text)
+    except msgspec.DecodeError:
+        expected = f"expected {show_dims(declared.dims)}"
+        return decode(_SHAPE, text, expected, place=place)  # which says what is wrong with it
+    raise WrongShapeError(
+        f"{place} is a text of {len(text)} bytes, expected {show_dims(declared.dims)}"
+    )
 
 
 def _check_shape(
     declared: Tensor, shape: Sequence[int], axes: dict[str, int], max_axis: int
 ) -> None:
     """`shape` against the manifest; `axes` holds the free axes that are known so far."""
-    expected = f"expected {show_dims(declared.dims)}"
-    found = f"input {declared.name!r} has shape {quote(shape)}"
     if len(shape) != len(declared.dims):
-        raise WrongShapeError(f"{found}, {expected}")
+        raise WrongShapeError(_mismatch(declared, shape))
     for length, dim in zip(shape, declared.dims, strict=True):
         if isinstance(dim, int) or length < 0:
             if length != dim:
-                raise WrongShapeError(f"{found}, {expected}")
+                raise WrongShapeError(_mismatch(declared, shape))
         elif length == 0:
-            raise EmptyBatchError(f"{found}, {expected} with {dim} at least 1")
+            raise EmptyBatchError(f"{_mismatch(declared, shape)} with {dim} at least 1")
         elif length > max_axis:
             raise BatchTooLargeError(
-                f"{found}; {dim} may be at most {max_axis}; send several requests"
+                f"{_mismatch(declared, shape)}; {dim} may be at most {max_axis}; send several "
+                "requests"
             )
         elif axes.setdefault(dim, length) != length:
-            raise WrongShapeError(f"{found}, {expected}; {dim} is {axes[dim]} in another input")
+            raise WrongShapeError(
+                f"{_mismatch(declared, shape)}; {dim} is {axes[dim]} in another input"
+            )
+
+
+def _mismatch(declared: Tensor, shape: Sequence[int]) -> str:
+    expected = show_dims(declared.dims)
+    return f"input {declared.name!r} has shape {quote(shape)}, expected {expected}"
 
 
 def show_dims(dims: Sequence[int | str]) -> str:
@@ -197,7 +211,7 @@ def _from_json(data: memoryview, shape: Sequence[int], place: str) -> NDArray[np
     numbers = math.prod(shape)
     expected = f"expected the {numbers} numbers of shape {shape}, flat or nested"
     # Twice as many are read, so that the message can tell how many there are.
-    if len(data) > 2 * numbers and count(data, b",") >= 2 * numbers:
+    if len(data) > max(2 * numbers, _UNCOUNTED_BYTES) and count(data, b",") >= 2 * numbers:
         raise WrongShapeError(f"{place} holds more than {2 * numbers} numbers, {expected}")
     opening = _OPENING.match(data)
     depth = opening[0].count(b"[") if opening else 0

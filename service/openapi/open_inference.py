@@ -94,6 +94,7 @@ def schemas(settings: Settings) -> Json:
     tensors = _list(closed(tensor))
     model = {"name": _TEXT, "versions": _list(_TEXT), "platform": _TEXT}
     return {
+        "ModelName": {**_TEXT, **one_of(published(settings.models_dir))},
         "V2Server": closed({"name": _TEXT, "version": _TEXT, "extensions": _list(_TEXT)}),
         "V2Live": closed({"live": _TRUE}),
         "V2Ready": closed({"ready": _TRUE}),
@@ -124,7 +125,7 @@ def _of_a_model(settings: Settings, version: str) -> Json:
         ),
         base + INFER: _infer(settings, f"v2_infer{suffix}"),
     }
-    named = [_in_path("model_name", {**_TEXT, **one_of(published(settings.models_dir))})]
+    named = [_in_path("model_name", component("ModelName"))]
     if version:
         named.append(_in_path("model_version", {"const": VERSION}))
     return {path: {"parameters": named, **route} for path, route in routes.items()}

@@ -1,6 +1,7 @@
 """Tensors of the Open Inference Protocol: the same array in every writing, or a clear refusal."""
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -164,6 +165,48 @@ def test_a_number_too_large_for_json_s_readers_is_refused(data: str) -> None:
     sent = msgspec.json.decode(text, type=list[RequestInput])
     with pytest.raises(NotFiniteError, match=r"inputs\[0\]\.data\[0\] is too large"):
         read_tensors((ROWS,), sent, memoryview(b""), LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        (
+            "shape",
+            f"[{'1,' * 5_000_000}1]",
+            "inputs.0..shape is a text of 10000003 bytes, expected",
+        ),
+        ("shape", f"[{','.join(['9' * 4000] * 2500)}]", "inputs.0..shape is a text of"),
+        ("data", f"[{'0,' * 5_000_000}0]", "inputs.0..data holds more than 24 numbers, expected"),
+    ],
+    ids=["shape", "digits", "data"],
+)
+def test_far_too_many_numbers_are_refused_before_they_are_read(
+    key: str, text: str, message: str
+) -> None:
+    whole = json.dumps([tensor(FLAT)]).replace(json.dumps(tensor(FLAT)[key]), text)
+    sent = decode(INPUTS, whole.encode(), "expected inputs")
+    start = time.process_time()
+    with pytest.raises(WrongShapeError, match=message):
+        read_tensors((ROWS,), sent, memoryview(b""), LIMIT)
+    assert time.process_time() - start < 0.02
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_tensor_that_is_read_in_parts_is_read_exactly(nested: bool) -> None:
+    values = np.random.default_rng(0).random((400, 16, 16))
+    declared = Tensor(name="rows", dtype="float32", dims=("batch", 16, 16))
+    data = values.tolist() if nested else values.ravel().tolist()
+    text = json.dumps([tensor(data, shape=[400, 16, 16])], indent=1).encode()
+    assert len(text) > 2 * 2**20
+    sent = decode(INPUTS, text, "expected inputs")
+    rows = read_tensors((declared,), sent, memoryview(b""), 400)["rows"]
+    np.testing.assert_array_equal(rows, values.astype(np.float32))
+    start = text.rindex(b"0.")
+    broken = text[:start] + b'"x"' + text[text.index(b"\n", start) :]
+    sent = decode(INPUTS, broken, "expected inputs")
+    place = r"\[399\]\[15\]\[15\]" if nested else r"\[102399\]"
+    with pytest.raises(WrongTypeError, match=rf"inputs\[0\]\.data{place} is of type str"):
+        read_tensors((declared,), sent, memoryview(b""), 400)
 
 
 def test_every_input_once() -> None:
