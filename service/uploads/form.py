@@ -16,7 +16,15 @@ from service.errors import (
     quote,
 )
 from service.uploads.multipart_form import MEDIA_TYPE, Field, TooManyFilesError, read_fields
-from service.uploads.options import MODEL, PREVIEW, check_query, flag, in_words, option
+from service.uploads.options import (
+    MODEL,
+    PREVIEW,
+    check_query,
+    flag,
+    in_words,
+    option,
+    read_query_string,
+)
 
 OPTIONS = (MODEL, PREVIEW)
 
@@ -51,7 +59,7 @@ async def read_form(request: Request, field: str, max_files: int) -> Form:
         WrongTypeError: `preview` is neither true nor false.
 
     """
-    query = request.query_params
+    query = read_query_string(request.scope)
     check_query(query, OPTIONS)
     try:
         # One more than allowed, so that a field of another name is named rather than counted.

@@ -186,6 +186,12 @@ def test_an_option_of_the_query_that_is_none_is_named_beside_those_there_are(nam
         read(request)
 
 
+def test_a_query_string_of_many_fields_is_refused_before_it_is_read() -> None:
+    request = raw(b"", {"content-type": "multipart/form-data; boundary=b"}, query=b"a&" * 32_000)
+    with pytest.raises(UnexpectedFieldError, match="has 64000 bytes, at most 4096"):
+        read(request)
+
+
 def test_an_option_is_given_once() -> None:
     request = upload("http://test/predict?model=gru", files=ONE, data={"model": "rnn"})
     with pytest.raises(UnexpectedFieldError, match="'model' must be one text; give it once"):
