@@ -9,8 +9,8 @@ from tests.support.server import environment
 
 # Where the photo is, and what happens to it there; in order.
 STEPS = {
-    "service/http/gateway.py Gateway.__call__": "reads the head of the request once, checks key, path and "
-    "method, makes room, bounds body and time",
+    "service/http/gateway.py Gateway.__call__": "reads the head once, checks key, path "
+    "and method, makes room, bounds body and time",
     "service/http/endpoints.py Endpoints.__call__": "within BentoML's metrics, asks the endpoint",
     "service/app.py predict": "the endpoint",
     "service/uploads/form.py read_form": "which fields the form may have",
@@ -20,7 +20,7 @@ STEPS = {
     "service/images/reading.py read_image": "in that process: from bytes to rows",
     "service/images/decode.py decode": "the pixels",
     "service/images/normalise.py normalise": "the digit in them, as MNIST has it",
-    "service/inference/classifier.py Classifier.reading": "what is to be run, and what it will mean",
+    "service/inference/classifier.py Classifier.reading": "what to run, and what it will mean",
     "service/execution/scheduler.py Scheduler.infer": "on the event loop, or on a thread",
     "service/execution/batcher.py Batcher.add": "with others that came at the same moment",
     "service/inference/onnx_backend.py OnnxBackend.run": "the model",
