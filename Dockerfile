@@ -45,4 +45,5 @@ EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', 3000, timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 # Without a shell, so that SIGTERM reaches the server, which then ends what it has accepted.
-CMD ["bentoml", "serve", "--timeout-graceful-shutdown", "25"]
+# Load balancers keep idle connections for 60 seconds, and must be the first to close them.
+CMD ["bentoml", "serve", "--timeout-graceful-shutdown", "25", "--timeout-keep-alive", "65"]

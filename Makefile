@@ -10,27 +10,33 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 .DEFAULT_GOAL := help
 .PHONY: help serve test train reproduce bench lint format clean
 
+##@ Help
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ /{printf "%s:\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+##@ Serve
 serve: $(VENV)/.serving  ## serve the shipped models at http://localhost:3000 (PORT=... for another)
 	@$(BIN)/python -c 'import socket; socket.create_server(("", $(PORT)))' 2>/dev/null || \
 		{ echo "Port $(PORT) cannot be listened at, mostly because another program does; name another with PORT=..."; exit 1; }
-	$(BIN)/bentoml serve --port $(PORT)
+	$(BIN)/bentoml serve --port $(PORT) --timeout-keep-alive 65
 
+##@ Test
 test: $(VENV)/.development $(VENV)/.kserve  ## run all tests; with MNIST at hand (MNIST_ROOT or data/) all of them
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
+##@ Train
 train: $(VENV)/.training  ## train what has no finished run, export, prove and publish what ships
 	$(BIN)/python -m training.export $(ARGS)
 
 reproduce: $(VENV)/.training  ## train every model of the tutorials; a table and plots in runs/report/
 	$(BIN)/python -m training.reproduce $(ARGS)
 
+##@ Measure
 bench: $(VENV)/.benchmarks $(VENV)/.mlserver  ## measure speed beside other libraries and servers, ten minutes
 	$(BIN)/python -m tests.benchmarks.bench $(ARGS)
 
+##@ Develop
 lint: $(VENV)/.development  ## check formatting, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

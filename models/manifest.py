@@ -2,21 +2,20 @@
 
 A published model is a folder `models/NAME/` that holds `manifest.json` and the files that it names,
 no Python. This module reads, validates and writes manifests; `models.publish` moves a finished
-folder into its place. It uses the standard library only, so that either side can import it without
+folder into its place. It needs pydantic and nothing else, so that either side can import it without
 bringing in the other's dependencies.
 """
 
 import dataclasses
 import hashlib
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from models.consistency import problems
-from models.strict import StrictError, build, show
+from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError, with_config
+from pydantic.dataclasses import dataclass
+from pydantic_core import from_json
 
 SCHEMA_VERSION = 1
 FILENAME = "manifest.json"
@@ -25,16 +24,21 @@ BATCH = "batch"  # the free axis along which samples are independent of each oth
 _REMEDY = "restore the folder from version control, or publish it with `python -m training.export`"
 _CORRECT = "correct it, or publish the model again with `python -m training.export`"
 
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+FileName = Annotated[str, Field(pattern=r"^[^./\\\x00][^/\\\x00]*$")]  # in the folder, not hidden
 Task = Literal["classify", "reconstruct", "regress"]
 Role = Literal["onnx", "torchscript"]
 Json = Mapping[str, Any]
+
+# Nothing is coerced, but for an integer where a float belongs, and nothing unknown passes.
+_STRICT = ConfigDict(strict=True, extra="forbid")
 
 
 class ManifestError(ValueError):
     """A manifest, or a file that it names, is not what the contract says; nothing may be loaded."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Tensor:
     """One input or output of the graph.
 
@@ -50,21 +54,15 @@ class Tensor:
     name: str
     dtype: Literal["float32"]
     dims: tuple[int | str, ...]
-    range: tuple[float, float] | None = None
+    range: tuple[FiniteFloat, FiniteFloat] | None = None
     meaning: str = ""
 
     def __post_init__(self) -> None:
-        if self.range is None:
-            return
-        low, high = self.range
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(
-                f"range is [{low}, {high}], expected two finite numbers, the lesser one first, or "
-                f"null where the tensor is unbounded; {_CORRECT}"
-            )
+        if self.range and self.range[0] >= self.range[1]:
+            raise ValueError(f"range is {list(self.range)}, expected the lesser number first")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class State:
     """Recurrent state that a graph carries: feed `output` of one call to `input` of the next."""
 
@@ -72,12 +70,12 @@ class State:
     output: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class File:
     """One file of the folder: its role, plain name, SHA-256 (hex) and size in bytes."""
 
     role: Role
-    path: str
+    path: FileName
     sha256: str
     size: int
     opset: int | None = None
@@ -94,7 +92,7 @@ class File:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Metric:
     """A score and the number of samples behind it; `value` lies in [0, 1] for an accuracy."""
 
@@ -104,7 +102,7 @@ class Metric:
     n: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Parity:
     """How one form, run by one backend on one provider at one batch size, agreed with eager torch.
 
@@ -126,7 +124,7 @@ class Parity:
     growth: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Calibration:
     """How a classifier's logits become a confidence that can be trusted, and when it is too low.
 
@@ -141,30 +139,24 @@ class Calibration:
 
     """
 
-    temperature: float
-    threshold: float
+    temperature: Annotated[FiniteFloat, Field(gt=0)]
+    threshold: Annotated[float, Field(ge=0, le=1)]
     rejected: float
     calibration_error: float
     uncalibrated_error: float
     bins: int
     n: int
 
-    def __post_init__(self) -> None:
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(
-                f"temperature is {self.temperature}, expected a positive, finite number; {_CORRECT}"
-            )
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(
-                f"threshold is {self.threshold}, expected a probability in [0, 1]; {_CORRECT}"
-            )
 
-
-@dataclass(frozen=True, kw_only=True)
+@with_config(_STRICT)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Everything that a service must know to serve a published model, and where it comes from."""
+    """Everything that a service must know to serve a published model, and where it comes from.
 
-    name: str
+    `read` checks it as a whole; to make one checks its parts only, for a draft is not complete.
+    """
+
+    name: Name
     task: Task
     recipe: Json
     labels: tuple[str, ...]
@@ -176,7 +168,7 @@ class Manifest:
     provenance: Json
     states: tuple[State, ...] = ()
     calibration: Calibration | None = None
-    schema_version: int = field(default=SCHEMA_VERSION)
+    schema_version: int = SCHEMA_VERSION
 
     def file(self, role: Role) -> File:
         """The file with this role.
@@ -210,6 +202,9 @@ class Manifest:
         return json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+_MANIFEST = TypeAdapter(Manifest)
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of the file at `path`, in lower-case hex."""
     with path.open("rb") as file:
@@ -225,7 +220,8 @@ def read(folder: Path) -> Manifest:
     """
     path = folder / FILENAME
     try:
-        document = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        document = from_json(data)
     except FileNotFoundError:
         raise ManifestError(
             f"{path} is missing: {folder} is not a published model; publish it again with "
@@ -233,36 +229,53 @@ def read(folder: Path) -> Manifest:
         ) from None
     except OSError as error:
         raise ManifestError(f"{path} {unreadable(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise ManifestError(f"{path} cannot be read as JSON: {_flaw(error)}; {_REMEDY}") from error
-    if not isinstance(document, dict):
-        raise ManifestError(f"{path}: expected a JSON object, found {show(document)}")
-    version = document.get("schema_version")
-    if version != SCHEMA_VERSION or isinstance(version, bool):
-        raise ManifestError(
-            f"{path}: schema_version is {show(version)}, this RowReader reads {SCHEMA_VERSION}; "
-            "publish the model again with the same version that serves it"
-        )
+    except ValueError as error:
+        raise ManifestError(f"{path} cannot be read as JSON: {error}; {_REMEDY}") from error
+    _check_version(path, document)
     try:
-        manifest: Manifest = build(Manifest, document, str(path))
-    except StrictError as error:
-        raise ManifestError(str(error)) from None
-    for problem in problems(manifest, folder):
-        raise ManifestError(f"{path}: {problem}; {_CORRECT}")
+        manifest = _MANIFEST.validate_json(data)
+    except ValidationError as error:
+        raise ManifestError(f"{path}: {_describe(error)}; {_CORRECT}") from None
+    for contradiction in _contradictions(manifest, folder):
+        raise ManifestError(f"{path}: {contradiction}; {_CORRECT}")
     return manifest
 
 
-def _flaw(error: Exception) -> str:
-    """What keeps bytes from being JSON, in our words."""
-    match error:
-        case json.JSONDecodeError():
-            return f"it is broken at line {error.lineno}, column {error.colno}"
-        case UnicodeDecodeError():
-            return f"byte {error.start} is not UTF-8"
-        case RecursionError():
-            return "it is nested too deeply"
-        case _:  # the one other error that Python's parser has
-            return "a number has too many digits"
+def _check_version(path: Path, document: Any) -> None:
+    """Tell a manifest of another version from one that is broken; what is no object is broken."""
+    version = document.get("schema_version") if isinstance(document, dict) else SCHEMA_VERSION
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        raise ManifestError(
+            f"{path}: schema_version is {json.dumps(version)}, this RowReader reads "
+            f"{SCHEMA_VERSION}; publish the model again with the same version that serves it"
+        )
+
+
+def _contradictions(manifest: Manifest, folder: Path) -> Iterator[str]:
+    """What the fields of `manifest` say against each other, or against the name of its folder."""
+    if not folder.name.startswith(".") and manifest.name != folder.name:
+        yield f"name is {manifest.name!r}, but the folder is called {folder.name!r}"
+    inputs = [tensor.name for tensor in manifest.inputs]
+    outputs = [tensor.name for tensor in manifest.outputs]
+    roles = [entry.role for entry in manifest.files]
+    for key, names in (("inputs", inputs), ("outputs", outputs), ("files", roles)):
+        if len(set(names)) != len(names) or not names:
+            yield f"{key} are {names}, expected at least one, and each once"
+    for state in manifest.states:
+        if state.input not in inputs:
+            yield f"states names {state.input!r}, which is no input"
+        if state.output not in outputs:
+            yield f"states names {state.output!r}, which is no output"
+
+
+def _describe(error: ValidationError) -> str:
+    """The first fault that pydantic found: which key, what was expected, what was found."""
+    first = error.errors(include_url=False)[0]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    expected = first["msg"].removeprefix("Value error, ")
+    fault = f"{key.removeprefix('.')}: {expected}".removeprefix(": ")
+    tells_itself = first["type"] in ("missing", "value_error")
+    return fault if tells_itself else f"{fault}, found {first['input']!r:.60}"
 
 
 def verify(folder: Path, manifest: Manifest) -> None:

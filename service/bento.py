@@ -5,7 +5,10 @@ and answered by us: its typed inputs fetch a URL that stands in the place of a f
 that is no image with 500, and know no limit of the body.
 """
 
+import ctypes
 import pkgutil
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,8 @@ RELIED_ON = (
     "bentoml:Service.add_asgi_middleware",
     "starlette.applications:Starlette.add_middleware",
 )
+
+_PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 # What BentoML adds to each record of the log for its own format of a line.
 LOG_ATTRIBUTES = ("component", "levelname_bracketed", "service_name", "trace_msg")
@@ -78,12 +83,29 @@ def service_class(around: Callable[[ASGIApp], ASGIApp]) -> type[Any]:
 
     class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
         def to_asgi(self, is_main: bool = True) -> ASGIApp:
+            # Imported only now that BentoML has said where the workers' files of figures are, and
+            # before it opens one.
+            from service.http.h2c import ignore_offers
+            from service.metric_files import survive_full_disks
+
+            ignore_offers()
+            survive_full_disks()
+            _end_with_parent()
             app = super().to_asgi(is_main)
             layers = [layer for layer in app.user_middleware if layer.cls not in needless]
             app.user_middleware = layers
             return around(app)
 
     return Service
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this worker when its supervisor is gone, even by SIGKILL.
+
+    It would hold the port, and nobody would replace it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 # What goes in and comes out, as BentoML tells its clients (`/schema.json`).

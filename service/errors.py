@@ -6,6 +6,7 @@ Codes are stable and made for programs; messages are made for people, name the v
 expected and the remedy, and may change.
 """
 
+import reprlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -178,10 +179,30 @@ def known_errors(root: type[ApiError] = ApiError) -> list[type[ApiError]]:
     return own + [error for child in root.__subclasses__() for error in known_errors(child)]
 
 
+class _BriefRepr(reprlib.Repr):
+    """`repr` of a client's value in a time that does not depend on how large the value is."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = length
+        # At most 100 values are looked at, in lists of lists too; the text is cut anyway.
+        self.maxlevel, self.maxlist, self.maxtuple = 2, 10, 10
+
+    def repr_int(self, x: int, level: int) -> str:
+        """All digits, or about how many there are: to write them out takes their number squared."""
+        bits = x.bit_length()
+        return repr(x) if bits < 200 else f"a number of about {bits * 3 // 10} digits"
+
+    def repr_bytes(self, x: bytes, level: int) -> str:
+        """The first bytes."""
+        return repr(x[: self.maxstring])
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """How many fields there are, for the standard library sorts them all to show a few."""
+        return f"an object of {len(x)} fields"
+
+
 def quote(value: Any, length: int = 60) -> str:
     """A client's value for a message: quoted, printable, and cut after `length` characters."""
-    try:
-        text = repr(value)
-    except RecursionError:
-        return "nested too deeply to be shown"
+    text = _BriefRepr(length).repr(value)
     return text if len(text) <= length else f"{text[: length - 3]}..."

@@ -3,8 +3,8 @@
 Of all workers together: BentoML has prometheus_client keep its figures in files that they share.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+from contextlib import AbstractContextManager
 
 # From a tenth of a millisecond, below which nothing matters, to what only overload explains.
 _SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -21,26 +21,38 @@ class Metrics:
         def seconds(name: str, words: str) -> Histogram:
             return Histogram(f"rowreader_{name}_seconds", words, buckets=_SECONDS)
 
-        self._requests = Counter(
-            "rowreader_requests",
-            "Answers, by route, model and status.",
-            ["route", "model", "status"],
+        # Looking a figure up by its labels takes longer than counting; there are few of each.
+        self._requests = functools.cache(
+            Counter(
+                "rowreader_requests",
+                "Answers, by route, model and status.",
+                ["route", "model", "status"],
+            ).labels
         )
-        self._predictions = Counter(
-            "rowreader_predictions", "Digits read, accepted or not.", ["model", "digit"]
+        self._predictions = functools.cache(
+            Counter(
+                "rowreader_predictions", "Digits read, accepted or not.", ["model", "digit"]
+            ).labels
         )
-        self._rejections = Counter(
-            "rowreader_rejections", "Pictures not accepted.", ["model", "reason"]
+        self._rejections = functools.cache(
+            Counter("rowreader_rejections", "Pictures not accepted.", ["model", "reason"]).labels
         )
-        self._batch = Histogram(
-            "rowreader_batch_size", "Pictures in one run of a model.", ["model"], buckets=_IMAGES
+        self._batch = functools.cache(
+            Histogram(
+                "rowreader_batch_size",
+                "Pictures in one run of a model.",
+                ["model"],
+                buckets=_IMAGES,
+            ).labels
         )
         self._queue = seconds(
             "queue", "Work waiting for its turn: for a thread, a process that parses, or a run."
         )
         self._preprocess = seconds("preprocess", "From the bytes of an image to 28 x 28.")
-        self._inference = Histogram(
-            "rowreader_inference_seconds", "One run of a model.", ["model"], buckets=_SECONDS
+        self._inference = functools.cache(
+            Histogram(
+                "rowreader_inference_seconds", "One run of a model.", ["model"], buckets=_SECONDS
+            ).labels
         )
         self._provider = Gauge(
             "rowreader_provider_info",
@@ -51,7 +63,7 @@ class Metrics:
 
     def answered(self, route: str, model: str, status: int) -> None:
         """Count an answer; `route` and `model` are ours, or one name for all others."""
-        self._requests.labels(route, model, str(status)).inc()
+        self._requests(route, model, str(status)).inc()
 
     def providers(self, providers: dict[str, str]) -> None:
         """Say what runs each model."""
@@ -62,21 +74,17 @@ class Metrics:
         """Count that work waited for `seconds`."""
         self._queue.observe(seconds)
 
-    @contextmanager
-    def preprocessing(self) -> Iterator[None]:
+    def preprocessing(self) -> AbstractContextManager[object]:
         """Time the reading of one image."""
-        with self._preprocess.time():
-            yield
+        return self._preprocess.time()
 
-    @contextmanager
-    def inference(self, model: str, count: int) -> Iterator[None]:
-        """Time one run of `model` over `count` pictures."""
-        self._batch.labels(model).observe(count)
-        with self._inference.labels(model).time():
-            yield
+    def inference(self, model: str, count: int) -> AbstractContextManager[object]:
+        """Count one run of `model` over `count` pictures, and time it."""
+        self._batch(model).observe(count)
+        return self._inference(model).time()
 
     def predicted(self, model: str, digit: int, reason: str | None) -> None:
         """Count a digit that `model` read, and the reason for not accepting it, if any."""
-        self._predictions.labels(model, str(digit)).inc()
+        self._predictions(model, str(digit)).inc()
         if reason:
-            self._rejections.labels(model, reason).inc()
+            self._rejections(model, reason).inc()

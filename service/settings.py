@@ -42,7 +42,11 @@ def _split(text: Any) -> Any:
 
 def _digests(text: Any) -> frozenset[bytes]:
     """All that is kept of the keys."""
-    return frozenset(digest(key) for key in _split(text))
+    keys = _split(text)
+    if not all(key.isascii() for key in keys):
+        # In a message the keys themselves have no place.
+        raise PydanticCustomError("not_ascii", "A key holds more than ASCII, which headers cannot")
+    return frozenset(digest(key) for key in keys)
 
 
 Keys = Annotated[frozenset[bytes], NoDecode, BeforeValidator(_digests)]
@@ -188,7 +192,9 @@ def _explain(settings: type[Settings], problem: Any) -> str:
     name = str(problem["loc"][0])
     field = settings.model_fields[name]
     default = "none" if field.default in ((), frozenset()) else field.default
+    hidden = name == "api_keys" and problem["type"] != "empty"
+    found = "not shown" if hidden else repr(problem["input"])
     return (
-        f"{PREFIX}{name.upper()} is {problem['input']!r}: {problem['msg']} ({field.description}) "
+        f"{PREFIX}{name.upper()} is {found}: {problem['msg']} ({field.description}) "
         f"Give another value, or unset it, which means {default}"
     )

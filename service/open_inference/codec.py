@@ -4,58 +4,45 @@ The bytes are the binary tensor data extension: a header tells how long the JSON
 tensor in binary has its size among its parameters.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
+from models.arrays import Arrays, Floats
 from models.manifest import Manifest
 from service.errors import (
     MalformedRequestError,
+    MissingFieldError,
     UnexpectedFieldError,
     UnsupportedMediaTypeError,
-    WrongTypeError,
+    WrongShapeError,
     quote,
 )
-from service.open_inference.tensors import (
-    BINARY_SIZE,
+from service.open_inference.messages import (
     DATATYPE,
     WIRE,
-    SentTensor,
-    check_names,
-    read_tensors,
+    InferenceRequest,
+    InferenceResponse,
+    InputParameters,
+    OutputParameters,
+    RequestInput,
+    ResponseOutput,
+    ResponseParameters,
 )
+from service.open_inference.tensors import check_names, read_tensors, show_dims
 from service.paths import VERSION
-from service.uploads.json_body import complaint, decode
+from service.uploads.json_body import decode
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 JSON_TYPE, BINARY_TYPE = "application/json", "application/octet-stream"
 
-_BINARY_DATA, _BINARY_OUTPUT = "binary_data", "binary_data_output"
-# What would change the meaning of an output; whoever asks for it must not get something else.
-_UNSUPPORTED = ("classification", "shared_memory_region")
 _EXPECTED = 'expected {"inputs": [{"name", "shape", "datatype", "data"}, ...]}'
-
-
-class _SentOutput(msgspec.Struct):
-    name: str
-    parameters: dict[str, Any] | None = None
-
-
-class _Body(msgspec.Struct):
-    """The JSON of a request; other clients' further fields are let pass, as the protocol wants."""
-
-    inputs: list[SentTensor]
-    outputs: list[_SentOutput] | None = None
-    id: str | None = None
-    parameters: dict[str, Any] | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Body)
+_REQUEST = msgspec.json.Decoder(InferenceRequest)
+_RESPONSE = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True)
@@ -65,7 +52,7 @@ class Inference:
     `outputs` holds the names wanted, in order, and whether each is wanted as bytes.
     """
 
-    inputs: dict[str, NDArray[np.float32]]
+    inputs: dict[str, Floats]
     outputs: dict[str, bool]
     id: str | None
 
@@ -119,41 +106,77 @@ def read_inference(
 
     """
     text, binary = _split(body, header_length)
-    try:
-        sent = decode(_DECODER, text, _EXPECTED)
-    except msgspec.ValidationError as error:
-        raise complaint(error, _EXPECTED) from error
+    if header_length is not None and not text:
+        return _read_raw(binary, manifest, max_axis)
+    sent = decode(_REQUEST, text, _EXPECTED)
     outputs = _outputs(sent, [tensor.name for tensor in manifest.outputs])
     inputs = read_tensors(manifest.inputs, sent.inputs, binary, max_axis)
     return Inference(inputs, outputs, sent.id)
 
 
-def write_answer(model: str, asked: Inference, values: Mapping[str, NDArray[np.float32]]) -> Answer:
+def write_answer(model: str, asked: Inference, values: Arrays) -> Answer:
     """The outputs that were asked for, among `values`.
 
     In JSON each number has the fewest digits from which its float32 is read again. JSON has neither
     NaN nor Infinity: such a number is null.
     """
-    tensors, binary = [], []
+    outputs, binary = [], []
     for name, as_bytes in asked.outputs.items():
-        array = values[name]
-        tensor: dict[str, Any] = {
-            "name": name,
-            "datatype": DATATYPE,
-            "shape": list(array.shape),
-        }
+        output = ResponseOutput(name=name, datatype=DATATYPE, shape=list(values[name].shape))
         if as_bytes:
-            binary.append(array.astype(WIRE, copy=False).tobytes())
-            tensor["parameters"] = {BINARY_SIZE: len(binary[-1])}
+            binary.append(values[name].astype(WIRE, copy=False).tobytes())
+            output.parameters = ResponseParameters(len(binary[-1]))
         else:
-            tensor["data"] = np.ascontiguousarray(array).ravel()
-        tensors.append(tensor)
-    head = {} if asked.id is None else {"id": asked.id}
-    text = orjson.dumps(
-        {"model_name": model, "model_version": VERSION, **head, "outputs": tensors},
-        option=orjson.OPT_SERIALIZE_NUMPY,
+            output.data = _write_numbers(values[name])
+        outputs.append(output)
+    text = _RESPONSE.encode(
+        InferenceResponse(
+            model_name=model,
+            model_version=VERSION,
+            id=msgspec.UNSET if asked.id is None else asked.id,
+            outputs=outputs,
+        )
     )
     return Answer(b"".join([text, *binary]), len(text) if binary else None)
+
+
+def _write_numbers(values: Floats) -> msgspec.Raw:
+    flat = np.ascontiguousarray(values).ravel()
+    return msgspec.Raw(orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _read_raw(binary: memoryview, manifest: Manifest, max_axis: int) -> Inference:
+    """Triton's raw request: the whole body is the one input's bytes; all outputs come as bytes.
+
+    Raises:
+        MissingFieldError: JSON must say which input it is, or which shape it has.
+        WrongShapeError: the body is no whole number of samples.
+        ApiError: the input is refused, see `read_tensors`.
+
+    """
+    [tensor, *others] = manifest.inputs
+    if others or sum(isinstance(dim, str) for dim in tensor.dims) > 1:
+        declared = ", ".join(f"{name.name} {show_dims(name.dims)}" for name in manifest.inputs)
+        raise MissingFieldError(
+            f"{HEADER_LENGTH} is 0, which needs a model of one input with at most one free axis; "
+            f"this one has {declared}: send JSON before the bytes, and its length in this header"
+        )
+    each = WIRE.itemsize * math.prod(dim for dim in tensor.dims if isinstance(dim, int))
+    length, rest = divmod(len(binary), each)
+    if rest:
+        raise WrongShapeError(
+            f"the body has {len(binary)} bytes, expected a multiple of {each}: {WIRE.itemsize} for "
+            f"each number of {tensor.name} {show_dims(tensor.dims)}"
+        )
+    shape = [dim if isinstance(dim, int) else length for dim in tensor.dims]
+    sent = RequestInput(
+        name=tensor.name,
+        shape=msgspec.Raw(msgspec.json.encode(shape)),
+        datatype=DATATYPE,
+        parameters=InputParameters(binary_data_size=len(binary)),
+    )
+    inputs = read_tensors(manifest.inputs, [sent], binary, max_axis)
+    return Inference(inputs, {output.name: True for output in manifest.outputs}, id=None)
 
 
 def _split(body: bytes, header_length: str | None) -> tuple[memoryview, memoryview]:
@@ -171,29 +194,21 @@ def _split(body: bytes, header_length: str | None) -> tuple[memoryview, memoryvi
     return view[: int(header_length)], view[int(header_length) :]
 
 
-def _outputs(sent: _Body, known: Sequence[str]) -> dict[str, bool]:
+def _outputs(sent: InferenceRequest, known: Sequence[str]) -> dict[str, bool]:
     """The outputs wanted, all when none is named, and whether each is wanted as bytes."""
-    by_default = _flag(sent.parameters, _BINARY_OUTPUT, "the request", default=False)
+    by_default = bool(sent.parameters and sent.parameters.binary_data_output)
     if not sent.outputs:
         return dict.fromkeys(known, by_default)
     check_names([output.name for output in sent.outputs], known, "output")
     wanted = {}
     for output in sent.outputs:
-        for name in _UNSUPPORTED:
-            if name in (output.parameters or {}):
+        parameters = output.parameters or OutputParameters()
+        for name in ("classification", "shared_memory_region"):
+            if getattr(parameters, name) is not msgspec.UNSET:
                 raise UnexpectedFieldError(
                     f"output {output.name!r} has the parameter {name!r}, an extension that is not "
                     "served; leave it out"
                 )
-        place = f"output {output.name!r}"
-        wanted[output.name] = _flag(output.parameters, _BINARY_DATA, place, default=by_default)
+        as_bytes = parameters.binary_data
+        wanted[output.name] = by_default if as_bytes is msgspec.UNSET else as_bytes
     return wanted
-
-
-def _flag(parameters: dict[str, Any] | None, name: str, place: str, *, default: bool) -> bool:
-    value = (parameters or {}).get(name, default)
-    if not isinstance(value, bool):
-        raise WrongTypeError(
-            f"the parameter {name!r} of {place} is {quote(value)}, expected true or false"
-        )
-    return value

@@ -22,7 +22,7 @@ from service.open_inference.codec import (
     read_inference,
     write_answer,
 )
-from service.open_inference.tensors import DATATYPE
+from service.open_inference.messages import DATATYPE
 from service.paths import AT_VERSION, INFER, MODEL, PROTOCOL, READY, VERSION
 from service.responses import ChunkedResponse
 from service.settings import Kind

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats
 from models.manifest import Tensor
 from service.errors import (
     BatchTooLargeError,
@@ -23,34 +24,28 @@ from service.errors import (
     WrongTypeError,
     quote,
 )
-from service.uploads.json_body import complaint
+from service.open_inference.messages import DATATYPE, WIRE, InputParameters, RequestInput
+from service.uploads.json_body import count, decode
 from service.uploads.ranges import check_range
 
-# The protocol's name for the one dtype of a manifest, and its bytes: little-endian, row by row.
-DATATYPE = "FP32"
-WIRE = np.dtype("<f4")
-
-BINARY_SIZE = "binary_data_size"
-# Data that lies where the service never looks.
-_ELSEWHERE = "shared_memory_region"
+# Bytes of JSON of a shape. One of eight axes has 200 at most; 8 KiB are read in 0.1 ms. More is
+# refused unread, for millions of lengths would take a quarter of a second.
+_MAX_SHAPE_BYTES = 8 * 1024
+# Bytes of JSON of a tensor's data that are read uncounted, in 1 ms at most, whatever they hold.
+_UNCOUNTED_BYTES = 64 * 1024
+# Bytes of JSON that are read at once, in 3 ms, or in 20 if each number has fifty digits. Other
+# threads wait for so long; less would make large tensors slower to read.
+_AT_ONCE_BYTES = 1024 * 1024
 
 _OPENING = re.compile(rb"\s*(?:\[\s*)*")
 _REMEDY = "scale the values to what the model was made for"
-
-
-class SentTensor(msgspec.Struct):
-    """One input of a request; its data is still JSON, or among the bytes behind the JSON."""
-
-    name: str
-    shape: list[int]
-    datatype: str
-    data: msgspec.Raw = msgspec.Raw()
-    parameters: dict[str, Any] | None = None
+_SHAPE = msgspec.json.Decoder(list[int])
+_UNREAD_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def read_tensors(
-    declared: Sequence[Tensor], sent: Sequence[SentTensor], binary: memoryview, max_axis: int
-) -> dict[str, NDArray[np.float32]]:
+    declared: Sequence[Tensor], sent: Sequence[RequestInput], binary: memoryview, max_axis: int
+) -> dict[str, Floats]:
     """Every declared tensor by name, in its shape and within its range.
 
     Args:
@@ -79,18 +74,21 @@ def read_tensors(
     axes: dict[str, int] = {}
     arrays = {}
     values: NDArray[Any]
-    for place, tensor in enumerate(sent):
-        _check_shape(tensors[tensor.name], tensor, axes, max_axis)
-        size = _binary_size(tensor)
+    for i, tensor in enumerate(sent):
+        declared_as = tensors[tensor.name]
+        _check_datatype(tensor)
+        shape = _read_shape(declared_as, tensor, f"inputs[{i}].shape")
+        _check_shape(declared_as, shape, axes, max_axis)
+        text, size = _locate(tensor)
         if size is None:
-            values = _from_json(tensor, f"inputs[{place}].data")
+            values = _from_json(text, shape, f"inputs[{i}].data")
         else:
-            values, binary = _from_bytes(tensor, binary, size)
-        arrays[tensor.name] = _in_range(values, tensors[tensor.name])
+            values, binary = _from_bytes(tensor.name, shape, binary, size)
+        arrays[tensor.name] = _in_range(values, declared_as)
     if binary:
         raise MalformedRequestError(
             f"{len(binary)} bytes follow the last binary tensor; expected none: "
-            f"{BINARY_SIZE} and the header's length must add up to the body"
+            "each binary_data_size and the header's length must add up to the body"
         )
     return arrays
 
@@ -113,29 +111,54 @@ def check_names(names: Iterable[str], known: Iterable[str], kind: str) -> None:
         seen.add(name)
 
 
-def _check_shape(declared: Tensor, sent: SentTensor, axes: dict[str, int], max_axis: int) -> None:
-    """Datatype and shape against the manifest; `axes` holds the free axes that are known so far."""
+def _check_datatype(sent: RequestInput) -> None:
     if sent.datatype != DATATYPE:
         raise WrongTypeError(
             f"input {sent.name!r} is of datatype {quote(sent.datatype)}, expected {DATATYPE}; "
             "convert it to 32-bit floats"
         )
-    expected = f"expected {show_dims(declared.dims)}"
-    found = f"input {sent.name!r} has shape {quote(sent.shape)}"
-    if len(sent.shape) != len(declared.dims):
-        raise WrongShapeError(f"{found}, {expected}")
-    for length, dim in zip(sent.shape, declared.dims, strict=True):
+
+
+def _read_shape(declared: Tensor, sent: RequestInput, place: str) -> list[int]:
+    """The shape as it is sent, lengths still unchecked."""
+    text = memoryview(sent.shape)
+    try:
+        if len(text) <= _MAX_SHAPE_BYTES:
+            return _SHAPE.decode(text)
+    except msgspec.DecodeError:
+        expected = f"expected {show_dims(declared.dims)}"
+        return decode(_SHAPE, text, expected, place=place)  # which says what is wrong with it
+    raise WrongShapeError(
+        f"{place} is a text of {len(text)} bytes, expected {show_dims(declared.dims)}"
+    )
+
+
+def _check_shape(
+    declared: Tensor, shape: Sequence[int], axes: dict[str, int], max_axis: int
+) -> None:
+    """`shape` against the manifest; `axes` holds the free axes that are known so far."""
+    if len(shape) != len(declared.dims):
+        raise WrongShapeError(_mismatch(declared, shape))
+    for length, dim in zip(shape, declared.dims, strict=True):
         if isinstance(dim, int) or length < 0:
             if length != dim:
-                raise WrongShapeError(f"{found}, {expected}")
+                raise WrongShapeError(_mismatch(declared, shape))
         elif length == 0:
-            raise EmptyBatchError(f"{found}, {expected} with {dim} at least 1")
+            raise EmptyBatchError(f"{_mismatch(declared, shape)} with {dim} at least 1")
         elif length > max_axis:
             raise BatchTooLargeError(
-                f"{found}; {dim} may be at most {max_axis}; send several requests"
+                f"{_mismatch(declared, shape)}; {dim} may be at most {max_axis}; send several "
+                "requests"
             )
         elif axes.setdefault(dim, length) != length:
-            raise WrongShapeError(f"{found}, {expected}; {dim} is {axes[dim]} in another input")
+            raise WrongShapeError(
+                f"{_mismatch(declared, shape)}; {dim} is {axes[dim]} in another input"
+            )
+
+
+def _mismatch(declared: Tensor, shape: Sequence[int]) -> str:
+    expected = show_dims(declared.dims)
+    return f"input {declared.name!r} has shape {quote(shape)}, expected {expected}"
 
 
 def show_dims(dims: Sequence[int | str]) -> str:
@@ -143,69 +166,84 @@ def show_dims(dims: Sequence[int | str]) -> str:
     return f"[{', '.join(map(str, dims))}]"
 
 
-def _binary_size(sent: SentTensor) -> int | None:
-    """How many bytes behind the JSON are this tensor's; None when its data is in the JSON."""
-    parameters = sent.parameters or {}
-    if _ELSEWHERE in parameters:
+def _locate(sent: RequestInput) -> tuple[memoryview, int | None]:
+    """A tensor's data as JSON, or else how many bytes behind the JSON are it."""
+    parameters = sent.parameters or InputParameters()
+    if parameters.shared_memory_region is not msgspec.UNSET:
         raise UnexpectedFieldError(
             f"input {sent.name!r} lies in shared memory, which is never read; send its data"
         )
-    size = parameters.get(BINARY_SIZE)
-    in_json = bytes(memoryview(sent.data)[:4]) not in (b"", b"null")
-    if size is None and not in_json:
-        raise MissingFieldError(
-            f"input {sent.name!r} has no data; send `data`, or {BINARY_SIZE} and the bytes"
-        )
-    if size is None:
-        return None
-    if in_json:
+    text, size = memoryview(sent.data or b"null"), parameters.binary_data_size
+    in_json = bytes(text[:5]) != b"null"
+    if in_json and size is not None:
         raise UnexpectedFieldError(
-            f"input {sent.name!r} has both `data` and {BINARY_SIZE}; send one of them"
+            f"input {sent.name!r} has both `data` and binary_data_size; send one of them"
         )
-    if isinstance(size, bool) or not isinstance(size, int):
-        raise WrongTypeError(
-            f"{BINARY_SIZE} of input {sent.name!r} is {quote(size)}, expected a number of bytes"
+    if not in_json and size is None:
+        raise MissingFieldError(
+            f"input {sent.name!r} has no data; send `data`, or binary_data_size and the bytes"
         )
-    return size
+    return text, size
 
 
 def _from_bytes(
-    sent: SentTensor, binary: memoryview, size: int
-) -> tuple[NDArray[np.float32], memoryview]:
+    name: str, shape: Sequence[int], binary: memoryview, size: int
+) -> tuple[Floats, memoryview]:
     """The tensor at the front of `binary`, and what lies behind it."""
-    expected = math.prod(sent.shape) * WIRE.itemsize
+    expected = math.prod(shape) * WIRE.itemsize
     if size != expected:
         raise WrongShapeError(
-            f"{BINARY_SIZE} of input {sent.name!r} is {quote(size)}, expected {expected}: "
-            f"{WIRE.itemsize} bytes for each number of shape {sent.shape}"
+            f"binary_data_size of input {name!r} is {quote(size)}, expected {expected}: "
+            f"{WIRE.itemsize} bytes for each number of shape {shape}"
         )
     if size > len(binary):
         raise MalformedRequestError(
-            f"input {sent.name!r} should have {size} bytes behind the JSON, {len(binary)} are left;"
+            f"input {name!r} should have {size} bytes behind the JSON, {len(binary)} are left;"
             " send them all, and the length of the JSON as Inference-Header-Content-Length"
         )
-    values = np.frombuffer(binary[:size], WIRE).reshape(sent.shape)
+    values = np.frombuffer(binary[:size], WIRE).reshape(shape)
     # Behind JSON of any length the numbers may lie askew, which a backend need not take.
     return np.require(values, np.float32, ["C", "A"]), binary[size:]
 
 
-def _from_json(sent: SentTensor, place: str) -> NDArray[np.float64]:
+def _from_json(data: memoryview, shape: Sequence[int], place: str) -> NDArray[np.float64]:
     """The tensor's numbers, written flat or nested."""
-    expected = f"expected the {math.prod(sent.shape)} numbers of shape {sent.shape}, flat or nested"
-    opening = _OPENING.match(memoryview(sent.data))
+    numbers = math.prod(shape)
+    expected = f"expected the {numbers} numbers of shape {shape}, flat or nested"
+    # Twice as many are read, so that the message can tell how many there are.
+    if len(data) > max(2 * numbers, _UNCOUNTED_BYTES) and count(data, b",") >= 2 * numbers:
+        raise WrongShapeError(f"{place} holds more than {2 * numbers} numbers, {expected}")
+    opening = _OPENING.match(data)
     depth = opening[0].count(b"[") if opening else 0
-    if depth > 1 and depth != len(sent.shape):
+    if depth > 1 and depth != len(shape):
         raise WrongShapeError(f"{place} is nested {depth} deep, {expected}")
     try:
         # As float64, so that a number just outside of its range is not rounded into it.
-        values = np.array(_decoder(max(depth, 1)).decode(sent.data), np.float64)
-    except msgspec.ValidationError as error:
-        raise complaint(error, expected, root=place, tensor=place, shape=expected) from error
+        values = np.array(_read_numbers(data, depth), np.float64)
+    except msgspec.DecodeError:
+        # The same once more, as a whole, for what is wrong in a part has another index there.
+        decode(_decoder(max(depth, 1)), data, expected, place=place, shape=expected)
+        raise
     except ValueError as error:
         raise WrongShapeError(f"{place} has lists of different lengths, {expected}") from error
-    if values.shape != (tuple(sent.shape) if depth > 1 else (math.prod(sent.shape),)):
+    if values.shape != (tuple(shape) if depth > 1 else (numbers,)):
         raise WrongShapeError(f"{place} holds numbers of shape {list(values.shape)}, {expected}")
-    return values.reshape(sent.shape)
+    return values.reshape(shape)
+
+
+def _read_numbers(data: memoryview, depth: int) -> list[Any]:
+    """Numbers in lists, `depth` of them in each other; large ones are read in parts."""
+    if len(data) <= _AT_ONCE_BYTES or not depth:
+        return _decoder(max(depth, 1)).decode(data)
+    if depth > 1:
+        return [_read_numbers(memoryview(part), depth - 1) for part in _UNREAD_LIST.decode(data)]
+    text, numbers, start = bytes(data).strip()[1:-1], [], 0
+    while start < len(text):
+        end = text.find(b",", start + _AT_ONCE_BYTES)
+        end = len(text) if end < 0 else end
+        numbers += _decoder(1).decode(b"[%b]" % text[start:end])
+        start = end + 1
+    return numbers
 
 
 @functools.lru_cache(maxsize=16)
@@ -216,7 +254,7 @@ def _decoder(depth: int) -> msgspec.json.Decoder[list[Any]]:
     return msgspec.json.Decoder(kind)
 
 
-def _in_range(values: NDArray[Any], declared: Tensor) -> NDArray[np.float32]:
+def _in_range(values: NDArray[Any], declared: Tensor) -> Floats:
     """Float32, and in the range of the manifest; without one NaN is a value as good as any."""
     if declared.range:
         check_range(values, declared.name, declared.range, _REMEDY)

@@ -78,6 +78,7 @@ _SEQUENCES: Errors = (
 )
 
 _NAMED = ("title", "description", "required")
+_MODEL = component("ClassifierName")
 _PREVIEW: Json = {
     "type": "boolean",
     "description": "true: send back, as `preview`, the 28 x 28 picture that the model saw.",
@@ -90,6 +91,7 @@ _ERROR = component("Error")
 def build_document(settings: Settings) -> Json:
     """The whole document for a service with these settings."""
     schemas = {
+        "ClassifierName": _classifier_name(settings),
         "Prediction": _prediction(),
         "Error": _error(),
         **open_inference.schemas(settings),
@@ -128,6 +130,7 @@ def _predictions(settings: Settings) -> Json:
     several = {"minItems": 1, "maxItems": settings.max_batch}
     file = {
         "type": "string",
+        "format": "binary",  # what generators of clients go by, though OpenAPI 3.1 has
         "contentMediaType": "application/octet-stream",
         "description": f"An image of at most {settings.max_pixels} pixels, as a file.",
     }
@@ -141,8 +144,7 @@ def _predictions(settings: Settings) -> Json:
     for length in (SIDE, SIDE):
         numbers = {"type": "array", "items": numbers, "minItems": length, "maxItems": length}
     result = {"oneOf": [_PREDICTION, _ERROR]}
-    model = _model(settings)
-    of_forms = {options.MODEL: model, options.PREVIEW: _PREVIEW}
+    of_forms = {options.MODEL: _MODEL, options.PREVIEW: _PREVIEW}
     return {
         "/predict": _route(
             "predict",
@@ -168,11 +170,11 @@ def _predictions(settings: Settings) -> Json:
                 settings,
                 sequences.MEDIA_TYPE,
                 {"sequences": {"type": "array", "items": numbers, **several}},
-                {options.MODEL: model},
+                {options.MODEL: _MODEL},
             ),
             {"type": "array", "items": _PREDICTION},
             (*_ANYWHERE, *_SEQUENCES),
-            given={options.MODEL: model},
+            given={options.MODEL: _MODEL},
         ),
     }
 
@@ -196,7 +198,7 @@ def _route(name: str, words: str, body: Json, answer: Json, errors: Errors, *, g
     }
 
 
-def _model(settings: Settings) -> Json:
+def _classifier_name(settings: Settings) -> Json:
     return {
         "type": "string",
         **one_of(classifiers(settings.models_dir)),
@@ -220,8 +222,7 @@ def _body(settings: Settings, media_type: str, fields: Json, given: Json) -> Jso
 
 
 def _or_null(option: Json) -> Json:
-    values = {"enum": [*option["enum"], None]} if "enum" in option else {}
-    return {**option, "type": [option["type"], "null"], **values}
+    return {"anyOf": [option, {"type": "null"}]}
 
 
 def _operations() -> Json:

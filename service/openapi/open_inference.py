@@ -1,4 +1,9 @@
-"""The Open Inference Protocol's routes in the OpenAPI document."""
+"""The Open Inference Protocol's routes in the OpenAPI document.
+
+The schemas of requests and answers are made from the types that read and write them.
+"""
+
+import msgspec
 
 from service.errors import (
     BatchTooLargeError,
@@ -25,7 +30,7 @@ from service.errors import (
 )
 from service.inference.registry import published
 from service.open_inference.codec import BINARY_TYPE, HEADER_LENGTH, JSON_TYPE
-from service.open_inference.tensors import BINARY_SIZE, DATATYPE
+from service.open_inference.messages import DATATYPE, InferenceRequest, InferenceResponse
 from service.openapi.parts import (
     Errors,
     Json,
@@ -42,10 +47,7 @@ from service.settings import Settings
 
 _TEXT: Json = {"type": "string"}
 _TRUE: Json = {"const": True}
-_NAMES: Json = {"type": "array", "items": _TEXT}
-_DATATYPE: Json = {"const": DATATYPE}
-_PARAMETERS: Json = {"type": ["object", "null"]}
-_LENGTH: Json = {"type": "integer", "minimum": 1}
+_BYTES: Json = {"schema": {"type": "string", "format": "binary"}}
 _OF_A_MODEL: Errors = (ModelNotFoundError, NotReadyError)
 _OF_INFERENCE: Errors = (
     MalformedRequestError,
@@ -89,26 +91,31 @@ def paths(settings: Settings) -> Json:
 
 def schemas(settings: Settings) -> Json:
     """What the routes take and give, by name."""
-    tensor = {"name": _TEXT, "datatype": _DATATYPE}
     axis = {"type": "integer", "description": "-1: free."}
-    described = {"type": "array", "items": closed({**tensor, "shape": _list(axis)})}
-    model = {
-        "name": _TEXT,
-        "versions": _NAMES,
-        "platform": _TEXT,
-        "inputs": described,
-        "outputs": described,
-    }
+    tensor = {"name": _TEXT, "datatype": {"const": DATATYPE}, "shape": _list(axis)}
+    tensors = _list(closed(tensor))
+    model = {"name": _TEXT, "versions": _list(_TEXT), "platform": _TEXT}
     return {
-        "V2Server": closed({"name": _TEXT, "version": _TEXT, "extensions": _NAMES}),
+        "ModelName": {**_TEXT, **one_of(published(settings.models_dir))},
+        "V2Server": closed({"name": _TEXT, "version": _TEXT, "extensions": _list(_TEXT)}),
         "V2Live": closed({"live": _TRUE}),
         "V2Ready": closed({"ready": _TRUE}),
-        "V2Model": closed(model),
+        "V2Model": closed({**model, "inputs": tensors, "outputs": tensors}),
         "V2ModelReady": closed({"name": _TEXT, "ready": _TRUE}),
-        "V2Request": _request(settings),
-        "V2Answer": _answer(),
+        **_inference(settings),
         "V2Error": closed({"error": {**_TEXT, "description": "What, why, and the remedy."}}),
     }
+
+
+def _inference(settings: Settings) -> Json:
+    """A request, an answer, and every object in them, as they are read and written."""
+    _, found = msgspec.json.schema_components(
+        [InferenceRequest, InferenceResponse], ref_template=component("{name}")["$ref"]
+    )
+    shape = found["RequestInput"]["properties"]["shape"]
+    longest = f"At most {settings.max_v2_batch} where the axis is free."
+    shape["items"] = {**shape["items"], "description": longest}
+    return found
 
 
 def _of_a_model(settings: Settings, version: str) -> Json:
@@ -120,7 +127,7 @@ def _of_a_model(settings: Settings, version: str) -> Json:
         ),
         base + INFER: _infer(settings, f"v2_infer{suffix}"),
     }
-    named = [_in_path("model_name", {**_TEXT, **one_of(published(settings.models_dir))})]
+    named = [_in_path("model_name", component("ModelName"))]
     if version:
         named.append(_in_path("model_version", {"const": VERSION}))
     return {path: {"parameters": named, **route} for path, route in routes.items()}
@@ -131,8 +138,8 @@ def _infer(settings: Settings, name: str) -> Json:
         "description": "How many bytes at the front of the body are JSON; left out: all.",
         "schema": {"type": "integer", "minimum": 0},
     }
-    answer = response("The outputs.", JSON_TYPE, component("V2Answer"))
-    answer["content"][BINARY_TYPE] = {}
+    answer = response("The outputs.", JSON_TYPE, component("InferenceResponse"))
+    answer["content"][BINARY_TYPE] = _BYTES
     answer["headers"] = {HEADER_LENGTH: header}
     return {
         "post": {
@@ -144,7 +151,10 @@ def _infer(settings: Settings, name: str) -> Json:
             "requestBody": {
                 "required": True,
                 "description": f"At most {settings.max_body_bytes} bytes.",
-                "content": {JSON_TYPE: {"schema": component("V2Request")}, BINARY_TYPE: {}},
+                "content": {
+                    JSON_TYPE: {"schema": component("InferenceRequest")},
+                    BINARY_TYPE: _BYTES,
+                },
             },
             "responses": {"200": answer, **failures(_OF_INFERENCE, component("V2Error"))},
         }
@@ -171,46 +181,3 @@ def _in_path(name: str, schema: Json) -> Json:
 
 def _list(items: Json) -> Json:
     return {"type": "array", "items": items}
-
-
-def _request(settings: Settings) -> Json:
-    size = {"type": "integer", "description": "Its bytes behind the JSON, instead of `data`."}
-    axis = {**_LENGTH, "description": f"At most {settings.max_v2_batch} where the axis is free."}
-    tensor = {
-        "name": _TEXT,
-        "datatype": _DATATYPE,
-        "shape": _list(axis),
-        "data": {"type": ["array", "null"], "description": "Numbers, flat or nested."},
-        "parameters": {**_PARAMETERS, "properties": {BINARY_SIZE: size}},
-    }
-    as_bytes: Json = {"type": "boolean", "description": "Whether to answer in bytes."}
-    output = {"name": _TEXT, "parameters": {**_PARAMETERS, "properties": {"binary_data": as_bytes}}}
-    properties = {
-        "id": {"type": ["string", "null"], "description": "Comes back in the answer."},
-        "parameters": {**_PARAMETERS, "properties": {"binary_data_output": as_bytes}},
-        "inputs": _list(_open(tensor, ["name", "datatype", "shape"])),
-        "outputs": {**_list(_open(output, ["name"])), "type": ["array", "null"]},
-    }
-    return _open(properties, ["inputs"])
-
-
-def _answer() -> Json:
-    tensor = {
-        "name": _TEXT,
-        "datatype": _DATATYPE,
-        "shape": _list(_LENGTH),
-        "data": _list({"type": ["number", "null"], "description": "null: not finite."}),
-        "parameters": closed({BINARY_SIZE: {"type": "integer"}}),
-    }
-    properties = {
-        "model_name": _TEXT,
-        "model_version": {"const": VERSION},
-        "id": _TEXT,
-        "outputs": _list(_open(tensor, ["name", "datatype", "shape"])),
-    }
-    return _open(properties, ["model_name", "model_version", "outputs"])
-
-
-def _open(properties: Json, required: list[str]) -> Json:
-    """An object that may hold more than these, for the protocol is made to be extended."""
-    return {"type": "object", "properties": properties, "required": required}

@@ -11,13 +11,20 @@ from service.errors import (
     ApiError,
     BatchTooLargeError,
     MissingFieldError,
-    NotAFileError,
     UnexpectedFieldError,
     UnsupportedMediaTypeError,
     quote,
 )
 from service.uploads.multipart_form import MEDIA_TYPE, Field, TooManyFilesError, read_fields
-from service.uploads.options import MODEL, PREVIEW, check_query, flag, in_words, option
+from service.uploads.options import (
+    MODEL,
+    PREVIEW,
+    check_query,
+    flag,
+    in_words,
+    option,
+    read_query_string,
+)
 
 OPTIONS = (MODEL, PREVIEW)
 
@@ -52,11 +59,11 @@ async def read_form(request: Request, field: str, max_files: int) -> Form:
         WrongTypeError: `preview` is neither true nor false.
 
     """
-    query = request.query_params
+    query = read_query_string(request.scope)
     check_query(query, OPTIONS)
     try:
         # One more than allowed, so that a field of another name is named rather than counted.
-        fields = await read_fields(request, max_files + 1)
+        fields = await read_fields(request, field, max_files + 1)
     except TooManyFilesError:
         raise _too_many(f"more than {max_files + 1}", max_files) from None
     _check_fields(fields, field, max_files)
@@ -91,17 +98,11 @@ def _check_fields(fields: list[Field], field: str, max_files: int) -> None:
             f"the form holds {quote(unexpected[0])}, expected {field!r} and, if wanted, "
             + in_words(OPTIONS)
         )
-    values = _named(fields, field)
-    if not values:
+    count = sum(found.name == field for found in fields)
+    if not count:
         raise MissingFieldError(f"the form lacks {field!r}; send an image as a file in it")
-    for value in values:
-        if isinstance(value, str):
-            raise NotAFileError(
-                f"{field!r} holds the text {quote(value)}, expected a file with a file name; "
-                "send the bytes of the image, for a URL or a path is never opened"
-            )
-    if len(values) > max_files:
-        raise _too_many(f"{len(values)}", max_files)
+    if count > max_files:
+        raise _too_many(f"{count}", max_files)
 
 
 def _too_many(found: str, max_files: int) -> ApiError:

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.bench                      # all parts
     python -m tests.benchmarks.bench model service        # these
     python -m tests.benchmarks.bench --quick              # seconds a part: to see that it works
-    python -m tests.benchmarks.bench --publish            # also into the README and docs/speed.md
+    python -m tests.benchmarks.bench --publish            # also into docs/speed.md
 
 Every part is measured alone, one after the other; within a part the contenders take turns, and
 ratios are taken within a round. The tables are printed, and written with all samples as JSON and
@@ -21,17 +21,13 @@ from typing import Any
 from tests.benchmarks.parts import gpu, model, service, start, training
 from tests.benchmarks.tools import plots
 from tests.benchmarks.tools.conditions import conditions, sentence
-from tests.benchmarks.tools.report import Part, summary
+from tests.benchmarks.tools.report import Part, Table, summary
 from tests.support import documents
 from tests.support.project import ROOT
 
 FOLDER = ROOT / "runs" / "bench"
 DOCS = ROOT / "docs"
-SECTION = "speed"
-TITLE = (
-    "# Speed in full\n\nWritten by `make bench ARGS=--publish`; goals and conditions are in the "
-    "[README](../README.md#speed)."
-)
+SECTION = "speed"  # of docs/speed.md: the goals of all parts; those of each part begin with it
 
 WHOLE: dict[str, Callable[[], Part]] = {
     "model": lambda: model.measure(model.Budget()),
@@ -57,7 +53,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(WHOLE)} (all)")
     parser.add_argument("--quick", action="store_true", help="so short that figures mean nothing")
     parser.add_argument(
-        "--publish", action="store_true", help="put the goals into the README, the rest into docs"
+        "--publish", action="store_true", help="put what was measured into docs/speed.md"
     )
     parser.add_argument("--folder", type=Path, default=FOLDER, help="default: runs/bench")
     arguments = parser.parse_args()
@@ -70,22 +66,44 @@ def main() -> None:
     print(f"\n{text}")
     write(arguments.folder, parts, found, text)
     if arguments.publish:
-        publish(parts, text)
+        publish(parts, sentence(found))
 
 
-def publish(parts: list[Part], text: str) -> None:
-    """The goals in the README, every table and the plots in `docs`."""
-    documents.replace_section(SECTION, text)
-    shown = [f"![{part.name}](speed_{part.name}.png)" for part in parts if _draw(part, DOCS)]
-    tables = [TITLE, *shown, *map(_titled, parts)]
-    (DOCS / "speed.md").write_text("\n\n".join(tables) + "\n", encoding="utf-8")
+def publish(parts: list[Part], measured_on: str) -> None:
+    """Put the goals, the tables and the plots of `parts` into docs/speed.md.
+
+    Each part has its section there; all goals stand in one table before them. Parts that were not
+    asked for, or could not be measured on this machine, keep the figures that they have, and so
+    does what stands between the sections.
+    """
+    measured = [part for part in parts if any(part.samples.values())]
+    for part in measured:
+        table = Table(part.table.columns, part.table.names)
+        for row, _ in part.table.rows:
+            table.add(*row)
+        content = f"{part.how}\n\n{table.markdown()}\n\nMeasured on: {measured_on}"
+        plot = DOCS / f"speed_{part.name}.png"
+        plots.draw(part, plot)
+        if plot.exists():
+            content += f"\n\n![Speed, {part.name}]({plot.name})"
+        documents.replace_section(f"{SECTION}-{part.name}", content)
+    documents.replace_section(SECTION, _goals(documents.section(SECTION), measured))
 
 
-def _draw(part: Part, folder: Path) -> bool:
-    """Whether there is anything to draw."""
-    file = folder / f"speed_{part.name}.png"
-    plots.draw(part, file)
-    return file.exists()
+def _goals(published: str, parts: list[Part]) -> str:
+    """The table of goals that is `published`, with the rows of `parts` instead of their old ones.
+
+    Rows are in the order of the parts.
+    """
+    head, rows = summary(parts).splitlines()[:2], summary(parts).splitlines()[2:]
+    renewed = {part.name for part in parts}
+    rows += [
+        row
+        for row in published.splitlines()[2:]
+        if documents.cells(row)[0] in WHOLE.keys() - renewed
+    ]
+    order = list(WHOLE)
+    return "\n".join([*head, *sorted(rows, key=lambda row: order.index(documents.cells(row)[0]))])
 
 
 def write(folder: Path, parts: list[Part], found: dict[str, Any], text: str) -> None:

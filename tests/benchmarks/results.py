@@ -1,4 +1,6 @@
-"""The README's table of results: `python -m tests.benchmarks.results`, about half a minute.
+"""The table `forms` of docs/speed.md: `python -m tests.benchmarks.results`, half a minute.
+
+Of its rows the README shows those of ONNX; `python -m tests.support.documents` takes them over.
 
 Accuracy, size and parity are read from the manifests of the shipped classifiers
 (`tests/models/test_shipped.py` scores all of MNIST's test images again and compares). Time is

@@ -1,4 +1,4 @@
-"""Traces go to a collector by BentoML's own settings, as the README shows them."""
+"""Traces go to a collector by BentoML's own settings, as docs/deployment.md shows them."""
 
 import re
 import threading
@@ -43,9 +43,8 @@ def collector() -> Iterator[HTTPServer]:
 def test_a_request_is_traced(
     tmp_path: Path, models_dir: Path, collector: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [shown] = re.findall(
-        r"```yaml\n(# tracing\.yaml.*?)```", (ROOT / "README.md").read_text(), re.S
-    )
+    page = ROOT / "docs" / "deployment.md"
+    [shown] = re.findall(r"```yaml\n(# tracing\.yaml.*?)```", page.read_text(), re.S)
     assert "collector:4318" in shown
     config = shown.replace("collector:4318", f"127.0.0.1:{collector.server_port}")
     (tmp_path / "tracing.yaml").write_text(config.replace("sample_rate: 0.1", "sample_rate: 1.0"))

@@ -77,21 +77,46 @@ def test_what_is_written_is_json_whatever_was_measured(tmp_path: Path) -> None:
     assert "| gru | batch 1 | 6 | - |" in (tmp_path / "report.md").read_text()
 
 
-def test_the_readme_gets_the_goals_and_docs_the_rest(
+def test_publishing_renews_what_was_measured_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = tmp_path / "README.md"
-    page.write_text("Before.\n\n<!-- speed -->\n\nold\n\n<!-- /speed -->\n\nAfter.\n")
-    monkeypatch.setattr("tests.support.documents.README", page)
-    monkeypatch.setattr(bench, "DOCS", tmp_path)
-    part = Part("gpu", "How.", _part().table, {})
-    bench.publish([part], "New goals.")
-    assert page.read_text() == (
-        "Before.\n\n<!-- speed -->\n\nNew goals.\n\n<!-- /speed -->\n\nAfter.\n"
+    head = "| part | row | what | goal | found | verdict |\n| --- | --- | --- | --- | --- | --- |"
+    old = "| {0} | old | old | old | old | reached |".format
+    goals = "\n".join([head, old("model"), old("gpu"), old("start")])
+    page = tmp_path / "speed.md"
+    page.write_text(
+        f"By hand.\n\n<!-- speed -->\n\n{goals}\n\n<!-- /speed -->\n\nAlso by hand.\n\n"
+        "<!-- speed-model -->\n\nold model\n\n<!-- /speed-model -->\n\n"
+        "<!-- speed-gpu -->\n\nseen on a card\n\n<!-- /speed-gpu -->\n"
     )
-    full = (tmp_path / "speed.md").read_text()
-    assert full.endswith(f"## Gpu\n\nHow.\n\n{part.table.markdown()}\n")
-    assert "![" not in full  # there was nothing to draw
+    monkeypatch.setattr("tests.support.documents.PAGES", (page,))
+    monkeypatch.setattr(bench, "DOCS", tmp_path)
+    table = _part().table
+    measured = Part("model", "How.", table, {"microseconds": {}, "seconds": [1.0]})
+    monkeypatch.setattr("tests.benchmarks.tools.plots.draw", lambda part, path: path.touch())
+    bench.publish([measured, Part("gpu", "No GPU here.", table, {})], "this machine.")
+    text = page.read_text()
+    assert text.startswith("By hand.\n\n<!-- speed -->\n\n| part |")
+    assert "| model | lstm, batch 1 | speed | at least 3 x | 2.00 (1.00 to 3.00) x |" in text
+    assert old("model") not in text
+    assert f"{old('gpu')}\n{old('start')}\n\n<!-- /speed -->\n\nAlso by hand." in text
+    rows = "| lstm | batch 1 | 5 |\n| gru | batch 1 | 6 |"
+    section = f"""<!-- speed-model -->
+
+How.
+
+| cell | images | time |
+| --- | --- | --- |
+{rows}
+
+Measured on: this machine.
+
+![Speed, model](speed_model.png)
+
+<!-- /speed-model -->"""
+    assert section in text
+    assert "old model" not in text
+    assert "<!-- speed-gpu -->\n\nseen on a card\n\n<!-- /speed-gpu -->" in text
 
 
 def test_a_busy_machine_is_named() -> None:

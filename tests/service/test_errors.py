@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -82,3 +83,22 @@ def test_a_client_s_value_is_quoted_printable_and_short(value: object) -> None:
     assert text.isprintable()
     assert len(text) <= 60
     failure(NotAnImageError(text).body(), "/predict", {})  # can be encoded
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([2, 3, 28], "[2, 3, 28]"),
+        (list(range(5_000_000)), "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...]"),
+        ([10**4000] * 2500, "[a number of about 3986 digits, a number of about 3986 di..."),
+        (10**5000, "a number of about 4983 digits"),
+        ([[0.5] * 3000] * 3000, "[[0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, ...],..."),
+        ({str(i): i for i in range(100_000)}, "an object of 100000 fields"),
+        ("x" * 10**7, "'" + "x" * 27 + "..." + "x" * 28 + "'"),
+    ],
+    ids=lambda value: str(type(value)),
+)
+def test_a_value_of_any_size_is_quoted_at_once(value: object, shown: str) -> None:
+    start = time.process_time()
+    assert quote(value) == shown
+    assert time.process_time() - start < 0.01

@@ -38,8 +38,8 @@ def test_shows_the_limits_in_force() -> None:
 
 def test_shows_the_limit_of_a_tensor() -> None:
     document = build_document(Settings.from_environment(max_v2_batch=33))
-    request = document["components"]["schemas"]["V2Request"]["properties"]
-    assert "33" in request["inputs"]["items"]["properties"]["shape"]["items"]["description"]
+    shape = document["components"]["schemas"]["RequestInput"]["properties"]["shape"]
+    assert "33" in shape["items"]["description"]
 
 
 def test_a_failure_under_v2_has_the_protocol_s_form() -> None:
@@ -88,14 +88,18 @@ def test_only_models_that_read_digits_are_offered_for_it(tmp_path: Path) -> None
     publish_stateful(tmp_path)
     (publish(tmp_path, "broken") / FILENAME).write_text("{")
     document = build_document(Settings.from_environment(models_dir=tmp_path))
+    schemas = document["components"]["schemas"]
+    assert schemas["ClassifierName"]["enum"] == ["lstm"]
+    assert schemas["ModelName"]["enum"] == ["broken", "lstm", "stateful"]
+    classifier = {"$ref": "#/components/schemas/ClassifierName"}
     for route in ("/predict", "/predict_batch", "/predict_sequences"):
         operation = document["paths"][route]["post"]
         [body] = operation["requestBody"]["content"].values()
-        assert body["schema"]["properties"]["model"]["enum"] == ["lstm", None]
+        assert body["schema"]["properties"]["model"]["anyOf"] == [classifier, {"type": "null"}]
         [model] = [given for given in operation["parameters"] if given["name"] == "model"]
-        assert model["schema"]["enum"] == ["lstm"]
+        assert model["schema"] == classifier
     [named] = document["paths"][INFER]["parameters"]
-    assert named["schema"]["enum"] == ["broken", "lstm", "stateful"]
+    assert named["schema"] == {"$ref": "#/components/schemas/ModelName"}
 
 
 def test_the_error_body_lists_every_code() -> None:

@@ -88,7 +88,10 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_broken_manifest_is_refused_by_name(tmp_path: Path) -> None:
     (publish(tmp_path, "lstm") / FILENAME).write_text("{")
     reason = refusal(tmp_path)
-    assert f"lstm/{FILENAME} cannot be read as JSON: it is broken at line 1, column 2; " in reason
+    assert (
+        f"lstm/{FILENAME} cannot be read as JSON: EOF while parsing an object at line 1 column 1; "
+        in reason
+    )
     assert "publish it with" in reason
 
 

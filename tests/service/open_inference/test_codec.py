@@ -1,6 +1,8 @@
 """Requests of the Open Inference Protocol: read or refused, never anything else."""
 
+import dataclasses
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -10,6 +12,8 @@ import pytest
 from models.manifest import Manifest, Tensor
 from service.errors import (
     ApiError,
+    BatchTooLargeError,
+    EmptyBatchError,
     InvalidJsonError,
     MalformedRequestError,
     MissingFieldError,
@@ -17,6 +21,7 @@ from service.errors import (
     UnexpectedFieldError,
     UnknownTensorError,
     UnsupportedMediaTypeError,
+    WrongShapeError,
     WrongTypeError,
 )
 from service.open_inference.codec import Inference, check_media_type, read_inference, write_answer
@@ -99,6 +104,67 @@ def test_bytes_lie_behind_as_much_json_as_the_header_says() -> None:
             read(text, str(lie), values.tobytes())
 
 
+def described(*inputs: Tensor) -> Manifest:
+    return dataclasses.replace(MANIFEST, inputs=inputs)
+
+
+ONE_INPUT = described(Tensor(name="rows", dtype="float32", dims=("batch", 2), range=(0, 1)))
+
+
+@pytest.mark.parametrize(
+    ("dims", "shape"), [(("batch", 2), (3, 2)), ((2, "n"), (2, 3)), ((3, 2), (3, 2)), ((6,), (6,))]
+)
+def test_a_header_of_0_makes_the_whole_body_the_one_input(
+    dims: tuple[int | str, ...], shape: tuple[int, ...]
+) -> None:
+    values = np.linspace(0, 1, 6, dtype=np.float32).reshape(shape)
+    manifest = described(Tensor(name="rows", dtype="float32", dims=dims))
+    asked = read_inference(values.tobytes(), "0", manifest, LIMIT)
+    np.testing.assert_array_equal(asked.inputs["rows"], values)
+    assert asked.outputs == {"sum": True, "next_total": True}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "floats", "error", "message"),
+    [
+        (ONE_INPUT, 3, WrongShapeError, r"12 bytes, .* multiple of 8: 4 .* rows \[batch, 2"),
+        (ONE_INPUT, 0, EmptyBatchError, "batch at least 1"),
+        (ONE_INPUT, 10, BatchTooLargeError, "at most 4"),
+        (described(Tensor(name="x", dtype="float32", dims=(3,))), 6, WrongShapeError, r"\[6\]|3"),
+        (MANIFEST, 2, MissingFieldError, r"needs a model of one input .* rows .batch, 2., total"),
+        (
+            described(Tensor(name="x", dtype="float32", dims=("batch", "steps"))),
+            4, MissingFieldError, "at most one free axis.*send JSON before the bytes",
+        ),
+    ],
+)  # fmt: skip
+def test_a_raw_body_of_no_known_shape_is_told_so(
+    manifest: Manifest, floats: int, error: type[ApiError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        read_inference(bytes(4 * floats), "0", manifest, LIMIT)
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert read(b"\xef\xbb\xbf" + json.dumps(BODY).encode()).inputs.keys() == {"rows", "total"}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"parameters": {"priority": [1] * 10**6}},
+        {"outputs": [{"name": "sum", "parameters": {"x": [1] * 10**6}}]},
+        {"x": [[1]] * 30_000},
+    ],
+    ids=lambda extra: str(extra)[:40],
+)
+def test_fields_that_others_add_cost_next_to_nothing(extra: dict[str, Any]) -> None:
+    text = json.dumps({**BODY, **extra}).encode()
+    start = time.process_time()
+    read(text)
+    assert time.process_time() - start < 0.02
+
+
 @pytest.mark.parametrize(
     "length", ["-1", "1.5", "", "x", " 7", "0x10", "\u0663", "99999", "9" * 30, "9" * 5000]
 )
@@ -114,6 +180,7 @@ def test_a_header_that_is_no_length_is_refused(length: str) -> None:
         (b"{", InvalidJsonError, "not JSON"),
         (b"\xff", InvalidJsonError, "not JSON"),
         (b'{"x":' + b"[" * 10**6, InvalidJsonError, "nested too deeply"),
+        (b'{"x":[' + b"{}," * 10**5 + b"0]}", InvalidJsonError, "holds 100001 objects, at most"),
         (b'{"inputs": [{"data": [NaN]}]}', NotFiniteError, "holds NaN"),
         (b"[]", WrongTypeError, 'expected {"inputs"'),
         ({}, MissingFieldError, "the body lacks 'inputs'"),
@@ -123,7 +190,7 @@ def test_a_header_that_is_no_length_is_refused(length: str) -> None:
         ({**BODY, "id": 7}, WrongTypeError, "id is of type int, expected str"),
         ({**BODY, "parameters": []}, WrongTypeError, "parameters is of type array"),
         (
-            {"inputs": [{**ROWS, "shape": [1, 2.5]}]},
+            {"inputs": [{**ROWS, "shape": [1, 2.5]}, TOTAL]},
             WrongTypeError,
             r"inputs\[0\]\.shape\[1\] is of type float",
         ),
@@ -142,12 +209,12 @@ def test_a_header_that_is_no_length_is_refused(length: str) -> None:
         (
             {**BODY, "outputs": [{"name": "sum", "parameters": {"binary_data": 1}}]},
             WrongTypeError,
-            "'binary_data' of output 'sum' is 1, expected true or false",
+            r"outputs\[0\]\.parameters\.binary_data is of type int, expected bool",
         ),
         (
             {**BODY, "parameters": {"binary_data_output": None}},
             WrongTypeError,
-            "'binary_data_output' of the request is None",
+            r"parameters\.binary_data_output is of type null, expected bool",
         ),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Tensors of the Open Inference Protocol: the same array in every writing, or a clear refusal."""
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -22,8 +23,11 @@ from service.errors import (
     WrongShapeError,
     WrongTypeError,
 )
-from service.open_inference.tensors import SentTensor, read_tensors
+from service.open_inference.messages import RequestInput
+from service.open_inference.tensors import read_tensors
+from service.uploads.json_body import decode
 
+INPUTS = msgspec.json.Decoder(list[RequestInput])
 LIMIT = 4
 ROWS = Tensor(name="rows", dtype="float32", dims=("batch", 2, 3), range=(0, 1))
 STATE = Tensor(name="state", dtype="float32", dims=("batch",))
@@ -46,7 +50,7 @@ def binary(values: NDArray[np.float32], name: str = "rows", **changes: Any) -> d
 def read(
     *sent: dict[str, Any], declared: tuple[Tensor, ...] = (ROWS,), behind: bytes = b""
 ) -> dict[str, NDArray[np.float32]]:
-    tensors = msgspec.json.decode(json.dumps(sent), type=list[SentTensor])
+    tensors = decode(INPUTS, json.dumps(sent).encode(), "expected inputs", place="inputs")
     return read_tensors(declared, tensors, memoryview(behind), LIMIT)
 
 
@@ -62,7 +66,7 @@ def test_json_is_read_exactly(data: object) -> None:
 
 def test_bytes_are_read_exactly_and_wherever_they_lie() -> None:
     behind = b"xyz" + VALUES.tobytes()
-    [sent] = msgspec.json.decode(json.dumps([binary(VALUES)]), type=list[SentTensor])
+    [sent] = msgspec.json.decode(json.dumps([binary(VALUES)]), type=list[RequestInput])
     rows = read_tensors((ROWS,), [sent], memoryview(behind)[3:], LIMIT)["rows"]
     np.testing.assert_array_equal(rows, VALUES)
     assert rows.flags.aligned
@@ -71,7 +75,7 @@ def test_bytes_are_read_exactly_and_wherever_they_lie() -> None:
 
 def test_bytes_where_they_lie_well_are_not_copied() -> None:
     body = np.concatenate([np.zeros(4, np.float32), VALUES.ravel()])
-    [sent] = msgspec.json.decode(json.dumps([binary(VALUES)]), type=list[SentTensor])
+    [sent] = msgspec.json.decode(json.dumps([binary(VALUES)]), type=list[RequestInput])
     rows = read_tensors((ROWS,), [sent], memoryview(body.tobytes())[16:], LIMIT)["rows"]
     assert not rows.flags.owndata
     assert not rows.flags.writeable
@@ -131,8 +135,16 @@ REFUSED: list[tuple[dict[str, Any], type[ApiError], str]] = [
     (tensor(parameters={"binary_data_size": 44}), WrongShapeError, "44, expected 48"),
     (tensor(parameters={"binary_data_size": -48}), WrongShapeError, "-48, expected 48"),
     (tensor(parameters={"binary_data_size": 10**300}), WrongShapeError, "expected 48"),
-    (tensor(parameters={"binary_data_size": "48"}), WrongTypeError, "'48', expected a number"),
-    (tensor(parameters={"binary_data_size": True}), WrongTypeError, "True, expected a number"),
+    (
+        tensor(parameters={"binary_data_size": "48"}),
+        WrongTypeError,
+        "size is of type str, expected int",
+    ),
+    (
+        tensor(parameters={"binary_data_size": True}),
+        WrongTypeError,
+        "size is of type bool, expected int",
+    ),
     (tensor(FLAT, parameters={"binary_data_size": 48}), UnexpectedFieldError, "has both"),
 ]
 
@@ -150,9 +162,51 @@ def test_anything_else_is_refused(
 @pytest.mark.parametrize("data", ["[1e999]", "[-1e999]", f"[1{'0' * 400}]"])
 def test_a_number_too_large_for_json_s_readers_is_refused(data: str) -> None:
     text = json.dumps([tensor([0.25])]).replace("[0.25]", data)
-    sent = msgspec.json.decode(text, type=list[SentTensor])
+    sent = msgspec.json.decode(text, type=list[RequestInput])
     with pytest.raises(NotFiniteError, match=r"inputs\[0\]\.data\[0\] is too large"):
         read_tensors((ROWS,), sent, memoryview(b""), LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        (
+            "shape",
+            f"[{'1,' * 5_000_000}1]",
+            "inputs.0..shape is a text of 10000003 bytes, expected",
+        ),
+        ("shape", f"[{','.join(['9' * 4000] * 2500)}]", "inputs.0..shape is a text of"),
+        ("data", f"[{'0,' * 5_000_000}0]", "inputs.0..data holds more than 24 numbers, expected"),
+    ],
+    ids=["shape", "digits", "data"],
+)
+def test_far_too_many_numbers_are_refused_before_they_are_read(
+    key: str, text: str, message: str
+) -> None:
+    whole = json.dumps([tensor(FLAT)]).replace(json.dumps(tensor(FLAT)[key]), text)
+    sent = decode(INPUTS, whole.encode(), "expected inputs")
+    start = time.process_time()
+    with pytest.raises(WrongShapeError, match=message):
+        read_tensors((ROWS,), sent, memoryview(b""), LIMIT)
+    assert time.process_time() - start < 0.02
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_tensor_that_is_read_in_parts_is_read_exactly(nested: bool) -> None:
+    values = np.random.default_rng(0).random((400, 16, 16))
+    declared = Tensor(name="rows", dtype="float32", dims=("batch", 16, 16))
+    data = values.tolist() if nested else values.ravel().tolist()
+    text = json.dumps([tensor(data, shape=[400, 16, 16])], indent=1).encode()
+    assert len(text) > 2 * 2**20
+    sent = decode(INPUTS, text, "expected inputs")
+    rows = read_tensors((declared,), sent, memoryview(b""), 400)["rows"]
+    np.testing.assert_array_equal(rows, values.astype(np.float32))
+    start = text.rindex(b"0.")
+    broken = text[:start] + b'"x"' + text[text.index(b"\n", start) :]
+    sent = decode(INPUTS, broken, "expected inputs")
+    place = r"\[399\]\[15\]\[15\]" if nested else r"\[102399\]"
+    with pytest.raises(WrongTypeError, match=rf"inputs\[0\]\.data{place} is of type str"):
+        read_tensors((declared,), sent, memoryview(b""), 400)
 
 
 def test_every_input_once() -> None:

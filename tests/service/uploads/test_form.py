@@ -1,6 +1,8 @@
 """Uploads: what a form may hold, and a clear answer to everything else."""
 
 import asyncio
+import contextlib
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -63,6 +65,88 @@ def test_a_file_without_a_type_is_read() -> None:
     assert read(request).files == [b"abc"]
 
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
+
+
+def part(disposition: bytes, data: bytes, media_type: bytes = b"") -> Request:
+    """A form of one part."""
+    head = b"Content-Disposition: form-data; " + disposition
+    if media_type:
+        head += b"\r\nContent-Type: " + media_type
+    body = b"--b\r\n" + head + b"\r\n\r\n" + data + b"\r\n--b--\r\n"
+    return raw(body, {"content-type": "multipart/form-data; boundary=b"})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [PNG, b"\xff\xd8\xff\xe0JFIF", b"GIF89a..", b"II*\0....", b"MM\0*....", b"RIFF\0\0\0\0WEBPVP8 ",
+     b"BM\x36\0\0\0\0\0\0\0", PNG + bytes(100_000)],
+    ids=lambda data: repr(data[:8]),
+)  # fmt: skip
+def test_an_image_without_a_file_name_is_a_file(data: bytes) -> None:
+    assert read(part(b'name="image"', data)).files == [data]
+
+
+def test_a_part_that_calls_itself_an_image_is_a_file() -> None:
+    request = part(b'name="image"', b"of another kind", b"image/heic")
+    assert read(request).files == [b"of another kind"]
+
+
+@pytest.mark.parametrize(
+    "disposition",
+    [b"name=image; filename*=utf-8''%E6%95%B0.png", b"name=\"image\"; FileName*=UTF-8''a.png"],
+)
+def test_a_file_name_in_another_charset_alone_makes_a_file(disposition: bytes) -> None:
+    assert read(part(disposition, b"bytes")).files == [b"bytes"]
+
+
+@pytest.mark.parametrize("name", ["si\xe8ge.png".encode("latin-1"), b"\xff" * 3000])
+def test_a_file_name_in_any_charset_is_let_pass(name: bytes) -> None:
+    assert read(part(b'name="image"; filename="' + name + b'"', b"bytes")).files == [b"bytes"]
+
+
+@pytest.mark.parametrize("size", [0, 10, 3000, 5000, 100_000])
+@pytest.mark.parametrize("byte", [b"x", b"\xff"])
+def test_a_part_without_a_file_name_that_is_no_image_has_one_message(
+    size: int, byte: bytes
+) -> None:
+    with pytest.raises(NotAFileError, match=r"'image' holds the text .* by `-F image=@digit\.png`"):
+        read(part(b'name="image"', byte * size))
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary=other", '; boundary="\xff"'])
+def test_a_boundary_that_is_not_the_body_s_is_told_with_the_remedy(boundary: str) -> None:
+    body = asyncio.run(upload(files=ONE).body())
+    request = raw(body, {"content-type": f"multipart/form-data{boundary}"})
+    with pytest.raises(
+        MalformedRequestError,
+        match=r"leave this header to the client, .* `curl -F image=@digit\.png URL`",
+    ):
+        read(request)
+
+
+@pytest.mark.parametrize("filler", [b"\r\n--b ", b"\r\n--bX", b"\r\n--", b"\r", b" "])
+def test_what_is_nearly_a_boundary_takes_no_time(filler: bytes) -> None:
+    whole = b"x\r\n--b" + filler * (2**20 // len(filler))
+    start = time.process_time()
+    with contextlib.suppress(MalformedRequestError):
+        read(part(b'name="image"; filename="a"', whole))
+    assert time.process_time() - start < 0.1
+
+
+@pytest.mark.parametrize("charset", ["punycode", "unicode_escape", "undefined", "none"])
+def test_a_text_in_a_charset_that_no_client_writes_is_refused(charset: str) -> None:
+    model = (None, b"gru", f"text/plain; charset={charset}")
+    with pytest.raises(MalformedRequestError, match=r"'model' of the form .* use UTF-8"):
+        read(upload(files={**ONE, "model": model}))
+
+
+@pytest.mark.parametrize("charset", ["UTF-8", "us-ascii", "ISO-8859-1", '"utf-8"'])
+def test_a_text_in_a_usual_charset_is_read(charset: str) -> None:
+    model = (None, b"gru", f"text/plain; charset={charset}")
+    assert read(upload(files={**ONE, "model": model})).model == "gru"
+
+
 def test_several_files_keep_their_order() -> None:
     files = [("images", (f"{i}.png", bytes([i]) * 3000)) for i in range(5)]
     form = read(upload(files=files), "images", max_files=5)
@@ -99,6 +183,12 @@ def test_an_option_of_the_query_that_is_none_is_named_beside_those_there_are(nam
     with pytest.raises(
         UnexpectedFieldError, match=rf"query string holds '{name}', expected 'model' and 'preview'"
     ):
+        read(request)
+
+
+def test_a_query_string_of_many_fields_is_refused_before_it_is_read() -> None:
+    request = raw(b"", {"content-type": "multipart/form-data; boundary=b"}, query=b"a&" * 32_000)
+    with pytest.raises(UnexpectedFieldError, match="has 64000 bytes, at most 4096"):
         read(request)
 
 

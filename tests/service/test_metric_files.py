@@ -1,0 +1,90 @@
+"""Figures on a disk that is full: nothing ends, nothing is lost, and they are kept again later."""
+
+import contextlib
+import logging
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.mmap_dict import MmapedDict
+
+from service import metric_files
+from service.metric_files import FigureFile
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    options = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)]
+    if os.name != "posix" or subprocess.run(options, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system can be mounted by root only")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take all that is left of `disk`."""
+    filler = disk / "filler"
+    with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
+def kept(path: Path) -> dict[str, float]:
+    """What another process reads in the file."""
+    return {key: value for key, value, *_ in MmapedDict.read_all_values_from_file(str(path))}
+
+
+def test_figures_wait_in_memory_while_the_disk_is_full_and_are_kept_again(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(metric_files, "_RETRY", 0.0)
+    path = small_disk / "counter_1.db"
+    figures = FigureFile(str(path))
+    figures.write_value("first", 1.0, 0.0)
+    filler = fill(small_disk)
+    with caplog.at_level(logging.WARNING):
+        for i in range(5000):  # far more than the file has room for
+            figures.write_value(f"key {i}", float(i), 0.0)
+        figures.write_value("first", 2.0, 0.0)
+        assert figures.read_value("key 4999") == (4999.0, 0.0)
+        assert kept(path)["first"] == 2.0
+        assert len(kept(path)) < 5000
+        filler.unlink()
+        figures.write_value("last", 3.0, 0.0)
+    assert kept(path) == {"first": 2.0, "last": 3.0, **{f"key {i}": float(i) for i in range(5000)}}
+    told = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert told[-1] == "Figures for /metrics are kept again"
+    assert "Figures for /metrics are not kept, predictions go on" in told[0]
+    figures.close()
+
+
+def test_a_disk_that_is_full_from_the_beginning_leaves_no_empty_file(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metric_files, "_RETRY", 0.0)
+    filler = fill(small_disk)
+    path = small_disk / "counter_1.db"
+    figures = FigureFile(str(path))
+    figures.write_value("key", 1.0, 0.0)
+    assert figures.read_value("key") == (1.0, 0.0)
+    assert not path.exists()
+    filler.unlink()
+    figures.write_value("key", 2.0, 0.0)
+    assert kept(path) == {"key": 2.0}
+    figures.close()
+
+
+def test_with_room_figures_are_as_ever(tmp_path: Path) -> None:
+    figures = FigureFile(str(tmp_path / "a.db"))
+    for i in range(3000):
+        assert figures.read_value(f"key {i}") == (0.0, 0.0)
+        figures.write_value(f"key {i}", float(i), 1.0)
+    assert kept(tmp_path / "a.db") == {f"key {i}": float(i) for i in range(3000)}
+    figures.close()
+    again = FigureFile(str(tmp_path / "a.db"))
+    assert again.read_value("key 7") == (7.0, 1.0)
+    again.close()
