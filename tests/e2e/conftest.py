@@ -12,16 +12,6 @@ import pytest
 from tests.support.published import publish, publish_stateful
 from tests.support.server import GUARDS, SMALL_LIMITS, Server, serve
 
-SHARED = ("server", "shipped", "guarded", "unready")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that share a server in the same process of pytest-xdist: it is started once."""
-    for item in items:
-        for name in SHARED:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
-
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:

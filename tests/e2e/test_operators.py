@@ -62,20 +62,17 @@ class TestOrigins:
         assert answer.headers["access-control-allow-origin"] == PAGE
 
     def test_a_page_of_another_may_not(self, guarded: Server) -> None:
-        headers = {"origin": "https://other.example", **self.ASKED}
+        headers = {"origin": "https://other.example", "x-request-id": "mine", **self.ASKED}
         answer = httpx.options(f"{guarded.url}/predict", headers=headers, timeout=30)
         check_failure(answer, "origin_not_allowed")
+        assert "https://other.example" in answer.json()["error"]["message"]
+        assert answer.headers["x-request-id"] == "mine"
         assert "access-control-allow-origin" not in answer.headers
 
     def test_a_page_can_read_why_it_was_refused(self, guarded: Server) -> None:
         answer = httpx.post(f"{guarded.url}/predict", headers={"origin": PAGE}, timeout=30)
         check_failure(answer, "unauthorized")
         assert answer.headers["access-control-allow-origin"] == PAGE
-
-    def test_unless_one_is_named_none_may_ask(self, http: httpx.Client) -> None:
-        answer = http.post("/predict", files=IMAGE, headers={"origin": PAGE})
-        assert answer.status_code == 200
-        assert "access-control-allow-origin" not in answer.headers
 
 
 class TestLimits:
@@ -149,11 +146,6 @@ class TestLog:
     def test_a_mistyped_setting_is_named(self, guarded: Server) -> None:
         mistyped = "no setting ROWREADER_LOG_FORMATS; did you mean ROWREADER_LOG_FORMAT?"
         assert any(mistyped in line["message"] for line in lines(guarded))
-
-    def test_no_answer_is_logged_unless_asked_for(self, server: Server, http: httpx.Client) -> None:
-        answer = http.get("/docs.json", headers={"x-request-id": "quiet"})
-        assert answer.headers["x-request-id"] == "quiet"
-        assert "/docs.json" not in server.log
 
 
 def lines(server: Server) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.support.published import picture
 from tests.support.refused import IMAGE, SEVEN, files, png
-from tests.support.server import SMALL_LIMITS, Server
+from tests.support.server import PAGE, SMALL_LIMITS, Server
 from tests.support.smoke import ask_every_route
 from tests.support.traffic import keep_asking, upload
 
@@ -25,6 +25,18 @@ pytestmark = pytest.mark.e2e
 
 def test_every_route_is_answered(http: httpx.Client) -> None:
     ask_every_route(http)
+
+
+def test_pages_of_other_origins_may_not_ask_unless_they_are_named(http: httpx.Client) -> None:
+    answer = http.post("/predict", files=IMAGE, headers={"origin": PAGE})
+    assert answer.status_code == 200
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_no_answer_is_logged_unless_asked_for(server: Server, http: httpx.Client) -> None:
+    answer = http.get("/docs.json", headers={"x-request-id": "quiet"})
+    assert answer.headers["x-request-id"] == "quiet"
+    assert "/docs.json" not in server.log
 
 
 class TestPlainHttp:

@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import io
 import itertools
+import os
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -77,6 +79,16 @@ def test_the_service_goes_on_when_a_worker_is_killed_under_load(
     # What the killed worker was at, or had just been sent.
     assert len(lost) <= 8
     assert all(answer.right for answer in answers if answer not in lost)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells of a parent's end")
+def test_a_worker_ends_when_its_supervisor_is_killed(tmp_path: Path, models_dir: Path) -> None:
+    with serve(tmp_path, {"MODELS_DIR": models_dir, "DEVICE": "cpu"}) as server:
+        children = psutil.Process(server.process.pid).children(recursive=True)
+        assert len(children) > 1  # a worker, and what parses for it
+        os.kill(server.process.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(children, timeout=30)
+        assert alive == []
 
 
 def test_what_was_accepted_is_answered_before_the_end(tmp_path: Path) -> None:
