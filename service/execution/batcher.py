@@ -3,7 +3,7 @@
 A run of few samples takes less time than to hand it to a thread and to get it back. Whatever has
 come when the event loop has gone round once shares a run: at low load a request is alone and waits
 for nobody, and under load the runs grow by themselves. What was measured against other ways is in
-the README's design section.
+docs/design.md.
 """
 
 import asyncio
