@@ -144,7 +144,8 @@ def _infer(settings: Settings, name: str) -> Json:
             "tags": ["open inference protocol"],
             "operationId": name,
             "description": "Run the model on named tensors. In the binary form of request or "
-            "answer, the bytes of its binary tensors follow the JSON, in their order.",
+            "answer, the bytes of its binary tensors follow the JSON, in their order. Where a "
+            f"model has one input, and {HEADER_LENGTH} is 0, the whole body is that input's bytes.",
             "parameters": [{"name": HEADER_LENGTH, "in": "header", **header}],
             "requestBody": {
                 "required": True,
