@@ -83,7 +83,7 @@ def paths(settings: Settings) -> Json:
             (NotReadyError,),
         ),
     }
-    general = {path: _get(path, *words) for path, words in described.items()}
+    general = {path: _get(path, *operation) for path, operation in described.items()}
     return {**general, **_of_a_model(settings, ""), **_of_a_model(settings, AT_VERSION)}
 
 
@@ -160,14 +160,14 @@ def _infer(settings: Settings, name: str) -> Json:
     }
 
 
-def _get(path: str, name: str, words: str, schema: str, errors: Errors) -> Json:
+def _get(path: str, name: str, description: str, schema: str, errors: Errors) -> Json:
     answers = {"200": response("Yes.", JSON_TYPE, component(schema))}
     refused = failures((*refusals(path), *errors), component("V2Error"))
     return {
         "get": {
             "tags": ["open inference protocol"],
             "operationId": name,
-            "description": words,
+            "description": description,
             **access(path),
             "responses": {**answers, **refused},
         }
