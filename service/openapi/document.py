@@ -50,6 +50,7 @@ from service.openapi.parts import (
 from service.settings import Settings
 from service.uploads import multipart_form, options, sequences
 
+# What a prediction may be refused with: by every route, by those that read images or sequences.
 _ANYWHERE: Errors = (
     UnauthorizedError,
     BodyTooLargeError,
@@ -179,7 +180,9 @@ def _predictions(settings: Settings) -> Json:
     }
 
 
-def _route(name: str, words: str, body: Json, answer: Json, errors: Errors, *, given: Json) -> Json:
+def _route(
+    name: str, description: str, body: Json, answer: Json, errors: Errors, *, given: Json
+) -> Json:
     """A route whose options may be `given` in the query instead of in the body."""
     responses = {"200": response("What the model reads.", "application/json", answer)}
     parameters = [
@@ -190,7 +193,7 @@ def _route(name: str, words: str, body: Json, answer: Json, errors: Errors, *, g
         "post": {
             "tags": ["predictions"],
             "operationId": name,
-            "description": words,
+            "description": description,
             "parameters": parameters,
             "requestBody": body,
             "responses": {**responses, **failures(errors, _ERROR)},
@@ -239,11 +242,11 @@ def _operations() -> Json:
         "/docs.json": ("docs", "The description of the service.", json),
         "/schema.json": ("schema", "What BentoML's clients need to know.", json),
     }
-    return {path: _get(path, *words) for path, words in described.items()}
+    return {path: _get(path, *operation) for path, operation in described.items()}
 
 
-def _get(path: str, name: str, words: str, responses: Json) -> Json:
-    operation = {"tags": ["operations"], "operationId": name, "description": words}
+def _get(path: str, name: str, description: str, responses: Json) -> Json:
+    operation = {"tags": ["operations"], "operationId": name, "description": description}
     answers = {**responses, **failures(refusals(path), _ERROR)}
     return {"get": {**operation, **access(path), "responses": answers}}
 

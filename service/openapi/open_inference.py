@@ -85,7 +85,7 @@ def paths(settings: Settings) -> Json:
             (NotReadyError,),
         ),
     }
-    general = {path: _get(path, *words) for path, words in described.items()}
+    general = {path: _get(path, *operation) for path, operation in described.items()}
     return {**general, **_of_a_model(settings, ""), **_of_a_model(settings, AT_VERSION)}
 
 
@@ -146,7 +146,8 @@ def _infer(settings: Settings, name: str) -> Json:
             "tags": ["open inference protocol"],
             "operationId": name,
             "description": "Run the model on named tensors. In the binary form of request or "
-            "answer, the bytes of its binary tensors follow the JSON, in their order.",
+            "answer, the bytes of its binary tensors follow the JSON, in their order. Where a "
+            f"model has one input, and {HEADER_LENGTH} is 0, the whole body is that input's bytes.",
             "parameters": [{"name": HEADER_LENGTH, "in": "header", **header}],
             "requestBody": {
                 "required": True,
@@ -161,14 +162,14 @@ def _infer(settings: Settings, name: str) -> Json:
     }
 
 
-def _get(path: str, name: str, words: str, schema: str, errors: Errors) -> Json:
+def _get(path: str, name: str, description: str, schema: str, errors: Errors) -> Json:
     answers = {"200": response("Yes.", JSON_TYPE, component(schema))}
     refused = failures((*refusals(path), *errors), component("V2Error"))
     return {
         "get": {
             "tags": ["open inference protocol"],
             "operationId": name,
-            "description": words,
+            "description": description,
             **access(path),
             "responses": {**answers, **refused},
         }
