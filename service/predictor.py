@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from service.errors import ApiError, BatchTooLargeError
 from service.execution.cost import Load, sized
 from service.images.decode import count_pixels, is_tiny, weigh
-from service.images.ink import Finding
 from service.images.preview import encode
-from service.images.reading import Reading, read_image
+from service.images.reading import Finding, Reading, read_image
 from service.inference.classifier import Classifier, Prediction, PreviewedPrediction
 from service.inference.model import Done, Run
 from service.inference.registry import Registry

@@ -9,8 +9,7 @@ from pydantic import BaseModel, Field
 
 from models.manifest import Manifest
 from service.errors import WrongTaskError
-from service.images.ink import Finding
-from service.images.reading import SIDE
+from service.images.reading import SIDE, Finding
 from service.inference.model import Model, Run
 
 Reason = Literal["blank", "several_digits", "not_a_digit", "low_confidence"]
