@@ -105,7 +105,7 @@ class Reader:
         rows: NDArray[np.float32],
         findings: Sequence[Finding | None],
     ) -> Run[list[Prediction]]:
-        return classifier.reading(rows, findings).then(self._counted)
+        return classifier.prepare(rows, findings).then(self._counted)
 
     def _counted(self, predictions: list[Prediction]) -> list[Prediction]:
         for prediction in predictions:

@@ -12,7 +12,7 @@ from service.http.deadline import Deadline
 from service.http.error_body import App, OneErrorBody
 from service.http.known_paths import Paths
 from service.http.request_log import HEADER, RequestLog
-from service.inference.registry import published
+from service.inference.registry import list_models
 from service.metrics import metrics
 from service.openapi.document import routes
 from service.settings import Settings
@@ -22,7 +22,7 @@ def around(app: Starlette, settings: Settings, admission: Callable[[], Admission
     """`app` within its layers; `admission()` is asked once there are requests."""
     door = Door(app, admission)
     limited = Deadline(ApiKeys(door, settings.api_keys), settings.timeout_seconds)
-    known = Paths(routes(settings), published(settings.models_dir))
+    known = Paths(routes(settings), list_models(settings.models_dir))
     answering = OneErrorBody(limited, known, lambda *seen: metrics().answered(*seen))
     logged = RequestLog(answering, access=settings.access_log)
     if not settings.cors_origins:

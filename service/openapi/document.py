@@ -33,7 +33,7 @@ from service.errors import (
 )
 from service.images.reading import SIDE
 from service.inference.classifier import Prediction, PreviewedPrediction
-from service.inference.registry import classifiers
+from service.inference.registry import list_classifiers
 from service.openapi import open_inference
 from service.openapi.parts import (
     Errors,
@@ -197,7 +197,7 @@ def _route(name: str, words: str, body: Json, answer: Json, errors: Errors, *, g
 def _model(settings: Settings) -> Json:
     return {
         "type": "string",
-        **one_of(classifiers(settings.models_dir)),
+        **one_of(list_classifiers(settings.models_dir)),
         "description": f"A published model that reads digits; left out, {settings.default_model}.",
     }
 

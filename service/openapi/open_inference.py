@@ -22,7 +22,7 @@ from service.errors import (
     WrongShapeError,
     WrongTypeError,
 )
-from service.inference.registry import published
+from service.inference.registry import list_models
 from service.open_inference.codec import BINARY_TYPE, HEADER_LENGTH, JSON_TYPE
 from service.open_inference.tensors import BINARY_SIZE, DATATYPE
 from service.openapi.parts import (
@@ -118,7 +118,7 @@ def _of_a_model(settings: Settings, version: str) -> Json:
         ),
         base + INFER: _infer(settings, f"v2_infer{suffix}"),
     }
-    named = [_in_path("model_name", {**_TEXT, **one_of(published(settings.models_dir))})]
+    named = [_in_path("model_name", {**_TEXT, **one_of(list_models(settings.models_dir))})]
     if version:
         named.append(_in_path("model_version", {"const": VERSION}))
     return {path: {"parameters": named, **route} for path, route in routes.items()}

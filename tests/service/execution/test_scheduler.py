@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.arrays import Arrays
 from models.manifest import Manifest, Tensor
 from service.execution.cost import Load
 from service.execution.scheduler import Scheduler
-from service.inference.backends import Arrays
 from service.inference.model import Done, Model, Run
 from service.metrics import metrics
 from service.settings import Kind
