@@ -34,7 +34,7 @@ from service.errors import (
 )
 from service.images.reading import SIDE
 from service.inference.classifier import Prediction, PreviewedPrediction
-from service.inference.registry import classifiers
+from service.inference.registry import list_classifiers
 from service.openapi import open_inference
 from service.openapi.parts import (
     Errors,
@@ -105,7 +105,8 @@ def build_document(settings: Settings) -> Json:
             "summary": "Reads handwritten digits row by row, by recurrent networks.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/"}],
+        # Relative to this document, so that it is right behind a proxy's sub-path too.
+        "servers": [{"url": "."}],
         "tags": [
             {"name": name} for name in ("predictions", "open inference protocol", "operations")
         ],
@@ -204,7 +205,7 @@ def _route(
 def _classifier_name(settings: Settings) -> Json:
     return {
         "type": "string",
-        **one_of(classifiers(settings.models_dir)),
+        **one_of(list_classifiers(settings.models_dir)),
         "description": f"A published model that reads digits; left out, {settings.default_model}.",
     }
 

@@ -28,7 +28,7 @@ from service.errors import (
     WrongShapeError,
     WrongTypeError,
 )
-from service.inference.registry import published
+from service.inference.registry import list_models
 from service.open_inference.codec import BINARY_TYPE, HEADER_LENGTH, JSON_TYPE
 from service.open_inference.messages import DATATYPE, InferenceRequest, InferenceResponse
 from service.openapi.parts import (
@@ -96,7 +96,7 @@ def schemas(settings: Settings) -> Json:
     tensors = _list(closed(tensor))
     model = {"name": _TEXT, "versions": _list(_TEXT), "platform": _TEXT}
     return {
-        "ModelName": {**_TEXT, **one_of(published(settings.models_dir))},
+        "ModelName": {**_TEXT, **one_of(list_models(settings.models_dir))},
         "V2Server": closed({"name": _TEXT, "version": _TEXT, "extensions": _list(_TEXT)}),
         "V2Live": closed({"live": _TRUE}),
         "V2Ready": closed({"ready": _TRUE}),
