@@ -30,7 +30,7 @@ from service.bento import (
 )
 from service.errors import ApiError, ErrorBody, NotReadyError
 from service.execution.admission import Admission
-from service.execution.parser_pool import ParserPool
+from service.execution.parser_pool import ParserError, ParserPool
 from service.execution.scheduler import Scheduler
 from service.http.cors import allow_origins
 from service.http.endpoints import Endpoints
@@ -171,9 +171,13 @@ class RowReader:
         self._problem = ""
         try:
             self._registry = registry.load(settings)
+            parser.wait_until_ready()  # it was started before the models were loaded
         except LoadError as error:
             self._problem = f"the models are not loaded: {error}"
             _log.error("Not ready: %s", error.detail)
+        except ParserError as error:
+            self._registry, self._problem = None, str(error)
+            _log.error("Not ready: %s", error)
         else:
             metrics.providers(self._registry.providers)
             _prefer_latency()
