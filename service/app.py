@@ -30,7 +30,7 @@ from service.bento import (
 )
 from service.errors import ApiError, ErrorBody, NotReadyError
 from service.execution.admission import Admission
-from service.execution.parser_pool import ParserPool
+from service.execution.parser_pool import ParserError, ParserPool
 from service.execution.scheduler import Scheduler
 from service.http.cors import allow_origins
 from service.http.endpoints import Endpoints
@@ -39,7 +39,7 @@ from service.http.known_paths import KnownPaths
 from service.http.request_log import configure
 from service.inference import registry
 from service.inference.classifier import Prediction
-from service.inference.registry import LoadError, Registry, published
+from service.inference.registry import LoadError, Registry, list_models
 from service.metrics import Metrics
 from service.open_inference.routes import OpenInference
 from service.openapi.document import build_document, routes
@@ -47,6 +47,7 @@ from service.predictor import Predictor
 from service.responses import ChunkedResponse
 from service.settings import Settings, SettingsError, warn_of_unknown
 from service.uploads.form import read_form
+from service.uploads.options import read_query_string
 from service.uploads.request_head import Endpoint, head_of
 from service.uploads.sequences import check_media_type, read_query
 
@@ -71,7 +72,7 @@ settings = _read_settings()
 
 def _around(app: ASGIApp) -> ASGIApp:
     """`app` of BentoML behind our gateway."""
-    models = published(settings.models_dir)
+    models = list_models(settings.models_dir)
     document = msgspec.json.encode(build_document(settings))
     listing = msgspec.json.encode({"name": "rowreader", "routes": routes(settings)})
     endpoints: dict[str, dict[str, Endpoint]] = {
@@ -125,7 +126,7 @@ async def predict_sequences(request: Request) -> Response:
     """Read digits given as numbers, row by row."""
     worker, head = _worker(), head_of(request.scope)
     models = worker.models()
-    model = read_query(request.query_params)
+    model = read_query(read_query_string(request.scope))
     check_media_type(head.content_type)
     body = await request.body()
     predictions = await worker.predictor.predict_sequences(models, body, model)
@@ -170,9 +171,13 @@ class RowReader:
         self._problem = ""
         try:
             self._registry = registry.load(settings)
+            parser.wait_until_ready()  # it was started before the models were loaded
         except LoadError as error:
             self._problem = f"the models are not loaded: {error}"
             _log.error("Not ready: %s", error.detail)
+        except ParserError as error:
+            self._registry, self._problem = None, str(error)
+            _log.error("Not ready: %s", error)
         else:
             metrics.providers(self._registry.providers)
             _prefer_latency()

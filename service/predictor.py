@@ -11,9 +11,8 @@ from service.errors import ApiError, BatchTooLargeError, TooManyRequestsError
 from service.execution.limiter import Limiter
 from service.execution.scheduler import Scheduler
 from service.images.decode import count_pixels, is_tiny
-from service.images.ink import Finding
 from service.images.preview import encode
-from service.images.reading import Reading, read_image
+from service.images.reading import Finding, Reading, read_image
 from service.inference.classifier import Classifier, Prediction, PreviewedPrediction
 from service.inference.registry import Registry
 from service.metrics import Metrics
@@ -140,7 +139,7 @@ class Predictor:
         rows: NDArray[np.float32],
         findings: Sequence[Finding | None],
     ) -> list[Prediction]:
-        predictions = await self._scheduler.infer(classifier.reading(rows, findings))
+        predictions = await self._scheduler.infer(classifier.prepare(rows, findings))
         for prediction in predictions:
             self._metrics.predicted(prediction.model, prediction.digit, prediction.reason)
         return predictions

@@ -1,4 +1,4 @@
-"""What runs where and when: admission, the event loop or a thread, micro-batches.
+"""What runs where and when: admission, the event loop, a thread or a process, joined runs.
 
-Work comes in with what it is thought to cost; its result goes out, or a refusal.
+Work comes in; its result goes out, or a refusal when it waited or took too long.
 """

@@ -3,7 +3,7 @@
 A run of few samples takes less time than to hand it to a thread and to get it back. Whatever has
 come when the event loop has gone round once shares a run: at low load a request is alone and waits
 for nobody, and under load the runs grow by themselves. What was measured against other ways is in
-the README's design section.
+docs/design.md.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from service.inference.model import Outputs, Run
+from models.arrays import Arrays
+from service.inference.model import Run
 from service.metrics import Metrics
 
 T = TypeVar("T")
@@ -32,10 +33,10 @@ class _Job:
 
     @property
     def company(self) -> Hashable:
-        company = self.run.model.company(self.run.inputs)
+        company = self.run.model.batch_key(self.run.inputs)
         return id(self) if company is None else company
 
-    def finish(self, outputs: Outputs) -> None:
+    def finish(self, outputs: Arrays) -> None:
         try:
             self.answer.set_result(self.run.finish(outputs))
         except Exception as error:
@@ -62,7 +63,7 @@ class Batcher:
     def alone(self, run: Run[T]) -> T:
         """The result of `run`, made by itself; on any thread."""
         with self._metrics.inference(run.model.name, run.count):
-            [outputs] = run.model.run_together([run.inputs])
+            [outputs] = run.model.run_batch([run.inputs])
         return run.finish(outputs)
 
     def _gather(self) -> None:
@@ -97,7 +98,7 @@ class Batcher:
             self._metrics.queued(began - job.since)
         try:
             with self._metrics.inference(model.name, sum(job.run.count for job in jobs)):
-                outputs = model.run_together([job.run.inputs for job in jobs])
+                outputs = model.run_batch([job.run.inputs for job in jobs])
         except Exception as error:
             if len(jobs) == 1:
                 jobs[0].answer.set_exception(error)

@@ -21,7 +21,7 @@ from typing import Any
 import service
 from service.errors import TooCostlyError, known_errors
 from service.execution.limiter import Limiter
-from service.execution.parser_process import ANSWER, FRAME, LIMITS, decode
+from service.execution.parser_process import ANSWER, FRAME, LIMITS, READY, decode
 from service.metrics import Metrics
 
 # Of a quick process. More, and slow tasks hold up the quick ones for longer; less, and more tasks
@@ -29,6 +29,8 @@ from service.metrics import Metrics
 _QUICK_SECONDS = 0.1
 _QUICK_BYTES = 512 * 1024 * 1024  # beside what the process has at its start; for 16 megapixels
 _NICENESS = 5  # of the process for slow tasks: a third of a processor while others want all of it
+
+_START_SECONDS = 60.0  # for importing NumPy, OpenCV and Pillow, on the slowest of machines
 
 # glibc gives larger blocks back to the system with every picture, and takes them anew, page by
 # page: a JPEG of 640 x 480 took 4.5 ms instead of 3. Bytes; elsewhere nobody reads these.
@@ -42,6 +44,10 @@ _ERRORS = {error.code: error for error in known_errors()}
 Timer = Callable[[], contextlib.AbstractContextManager[object]]
 
 _log = logging.getLogger("rowreader")
+
+
+class ParserError(RuntimeError):
+    """Nothing can be parsed; the message says how to find out why."""
 
 
 class _EndedError(Exception):
@@ -101,6 +107,15 @@ class ParserPool:
         raise TooCostlyError(
             f"reading this takes more than {self._limits}; send a smaller or simpler one"
         )
+
+    def wait_until_ready(self) -> None:
+        """Wait until everything that parses has been imported.
+
+        Raises:
+            ParserError: it cannot be.
+
+        """
+        self._forker.wait_until_ready()
 
     def close(self) -> None:
         """End all processes."""
@@ -207,6 +222,20 @@ class _Forker:
 
     def __init__(self) -> None:
         self._process, self._control = _start_forker()
+
+    def wait_until_ready(self) -> None:
+        """See `ParserPool.wait_until_ready`."""
+        self._control.settimeout(_START_SECONDS)
+        try:
+            said = self._control.recv(len(READY))
+        except OSError:
+            said = b""
+        self._control.settimeout(None)
+        if said != READY:
+            raise ParserError(
+                "the process that parses images does not start; "
+                "`python -m service.execution.parser_process` tells why"
+            )
 
     def fork(self, limits: bytes) -> _Connection:
         """A new process within `limits`."""

@@ -29,6 +29,7 @@ from service.errors import ApiError
 FRAME = struct.Struct("<Q")  # the bytes of a task that follow
 ANSWER = struct.Struct("<Q?")  # those of an answer, and whether its process ends now
 LIMITS = struct.Struct("<dQi")  # processor seconds and bytes of a task, niceness of the process
+READY = b"ready"  # said once by the first process, before it forks any
 _PRELOAD = (
     "service.images.reading",
     "service.open_inference.codec",
@@ -68,14 +69,16 @@ def _decode_array(code: int, data: memoryview) -> Any:
 
 def main() -> None:
     """Import, then fork a child for every socket that comes over the control socket."""
-    control = socket.socket(fileno=int(sys.argv[1]))
     for module in _PRELOAD:
         importlib.import_module(module)
+    if len(sys.argv) == 1:
+        return  # only to see that all can be imported
+    control = socket.socket(fileno=int(sys.argv[1]))
     gc.collect()
     gc.freeze()  # children share what is loaded, instead of copying it at their first collection
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends us
-    control.send(b"ready")
+    control.send(READY)
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, LIMITS.size, 1)
         if not message:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from service.errors import ApiError, EmptyFileError, ImageTooLargeError, NotAnImageError, quote
 from service.images.file_limits import PNG, BoundedFile, tile_pixels
+from service.images.picture import Picture
 
 Bytes = NDArray[np.uint8]
 
@@ -35,18 +35,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Decoded pixels.
-
-    `pixels` is (height, width) uint8 or, when the file is deeper, float32; or (height, width, 3)
-    uint8, red first. Finite, in [0, `white`].
-    """
-
-    pixels: NDArray[np.uint8] | NDArray[np.float32]
-    white: float
 
 
 def decode(data: bytes, max_pixels: int) -> Picture:

@@ -1,10 +1,11 @@
 """From the bytes of an image to what a model reads: the one entry to decoding and normalising."""
 
 from service.images.decode import FORMATS, decode
-from service.images.normalise import Reading, normalise
-from service.images.redraw import SIDE
+from service.images.normalising.ink import Finding
+from service.images.normalising.normalise import Reading, normalise
+from service.images.normalising.redraw import SIDE
 
-__all__ = ["FORMATS", "SIDE", "Reading", "read_image"]
+__all__ = ["FORMATS", "SIDE", "Finding", "Reading", "read_image"]
 
 
 def read_image(data: bytes, max_pixels: int) -> Reading:

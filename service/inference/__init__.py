@@ -1,4 +1,5 @@
-"""Loaded models: the registry, the classifier, and the backends that run a graph.
+"""Loaded models: the registry, the classifier of digits, and the backends that run a graph.
 
-Published folders and float32 arrays come in; outputs, or predictions, go out.
+Folders of published models and named float32 arrays come in; outputs by name, or predictions, go
+out.
 """

@@ -1,23 +1,21 @@
-"""Run a published model by named tensors: on ONNX Runtime, or as TorchScript by torch.
+"""Backends: a published model run by named tensors, on ONNX Runtime or as TorchScript by torch.
 
-A backend speaks the names of the model's manifest and nothing else of RowReader, so that the same
+A backend knows the names in the model's manifest and nothing else of RowReader, so that the same
 code serves any published graph, recurrent state included, and proves a freshly exported one.
 """
 
 import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Arrays, Floats
 from models.manifest import Manifest
 from service.inference import cuda
 from service.settings import Device, Kind
-
-Arrays = Mapping[str, NDArray[np.float32]]
 
 _log = logging.getLogger("rowreader.backends")
 
@@ -25,7 +23,7 @@ _log = logging.getLogger("rowreader.backends")
 class BackendError(RuntimeError):
     """A model cannot be opened, or not on the device that was asked for.
 
-    The message says why; `summary` leaves out the library's own words, which may name paths.
+    `summary` is the message without the library's own words, which may name paths.
     """
 
     def __init__(self, summary: str, detail: str = "") -> None:
@@ -42,8 +40,8 @@ class Backend(Protocol):
     def provider(self) -> str:
         """What really runs the model, as the library says after loading it."""
 
-    def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
-        """Every output of the manifest, by name, for float32 `inputs` named as in the manifest."""
+    def run(self, inputs: Arrays) -> dict[str, Floats]:
+        """Compute every output of the manifest, by name, from every input of it, by name."""
 
 
 def open_backend(
@@ -72,7 +70,7 @@ def open_backend(
         ManifestError: the model was published without a file for this library.
 
     """
-    make = functools.partial(_class(kind), folder, manifest, threads=threads, exact=exact)
+    make = functools.partial(_import_class(kind), folder, manifest, threads=threads, exact=exact)
     if device == "cpu":
         return make(device="cpu")
     try:
@@ -83,12 +81,13 @@ def open_backend(
                 f"device is cuda, but {problem}; mend that, or set the device to auto or cpu",
                 problem.detail,
             ) from problem
-        _announce_cpu(problem)
+        is_expected = isinstance(problem, cuda.NoGpuError)
+        _announce_cpu(f"{problem} {problem.detail}".strip(), warn=not is_expected)
     return make(device="cpu")
 
 
 def probe(backend: Backend, manifest: Manifest, batch: int) -> None:
-    """Run `backend` once on zeros, every free axis being `batch`.
+    """Run `backend` once on zeros, every free axis being `batch` long.
 
     Raises:
         BackendError: it fails, or an output is not as the manifest says.
@@ -112,8 +111,8 @@ def probe(backend: Backend, manifest: Manifest, batch: int) -> None:
             )
 
 
-def _class(kind: Kind) -> Callable[..., Backend]:
-    """The backend's class; its library is imported here, and only if it is the one chosen."""
+def _import_class(kind: Kind) -> Callable[..., Backend]:
+    """Import a backend's class, and only with it the library that it needs."""
     try:
         if kind == "onnxruntime":
             from service.inference.onnx_backend import OnnxBackend
@@ -130,7 +129,7 @@ def _class(kind: Kind) -> Callable[..., Backend]:
 
 
 def _open_on_cuda(make: Callable[..., Backend], manifest: Manifest) -> Backend:
-    """The backend on CUDA, after a first run there.
+    """Open the backend on CUDA, and run it there once.
 
     Raises:
         CudaError: CUDA does not work here.
@@ -151,8 +150,7 @@ def _open_on_cuda(make: Callable[..., Backend], manifest: Manifest) -> Backend:
     return backend
 
 
-@functools.cache
-def _announce_cpu(problem: cuda.CudaError) -> None:
-    """Say once, and not once a model, that `auto` means the CPU; aloud only if it is a surprise."""
-    level = logging.INFO if isinstance(problem, cuda.NoGpuError) else logging.WARNING
-    _log.log(level, "Models run on the CPU: %s %s", problem, problem.detail)
+@functools.cache  # by its words: each model meets the same problem, as another exception
+def _announce_cpu(reason: str, *, warn: bool) -> None:
+    """Say in the log, once a process and not once a model, that `auto` means the CPU."""
+    _log.log(logging.WARNING if warn else logging.INFO, "Models run on the CPU: %s", reason)

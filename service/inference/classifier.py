@@ -1,4 +1,4 @@
-"""A published classifier: rows in, predictions out."""
+"""A published classifier of digits: rows in, predictions out."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from models.arrays import Floats
 from models.manifest import Manifest
 from service.errors import WrongTaskError
-from service.images.ink import Finding
-from service.images.reading import SIDE
+from service.images.reading import SIDE, Finding
 from service.inference.model import Model, Run
 
 Reason = Literal["blank", "several_digits", "not_a_digit", "low_confidence"]
@@ -52,8 +52,8 @@ class Classifier:
 
         """
         manifest = model.manifest
-        if reason := unfit(manifest):
-            raise WrongTaskError(f"model {manifest.name!r} cannot predict digits: {reason}")
+        if problem := classifier_problem(manifest):
+            raise WrongTaskError(f"model {manifest.name!r} cannot predict digits: {problem}")
         self._model = model
         self._input, self._output = manifest.inputs[0].name, manifest.outputs[0].name
         self._digits = [int(label) for label in manifest.labels]
@@ -66,38 +66,38 @@ class Classifier:
         """The model's."""
         return self._model.name
 
-    def reading(
-        self, rows: NDArray[np.float32], findings: Sequence[Finding | None] = ()
+    def prepare(
+        self, rows: Floats, findings: Sequence[Finding | None] = ()
     ) -> Run[list[Prediction]]:
-        """The run of the model that gives one prediction per picture.
+        """Prepare the run of the model that gives one prediction for each picture.
 
         Args:
             rows: (n, 28, 28) in [0, 1], light ink on dark.
-            findings: what each picture itself says against being one digit, if they are known.
+            findings: n, what each picture itself says against being one digit; if none are given,
+                a picture without any light is blank.
 
         """
         known = findings or [None if picture.any() else "blank" for picture in rows]
         return Run(
             self._model,
             {self._input: rows},
-            lambda outputs: self._predictions(outputs[self._output], known),
+            lambda outputs: self._predict(outputs[self._output], known),
         )
 
-    def _predictions(
-        self, logits: NDArray[np.float32], findings: Sequence[Finding | None]
-    ) -> list[Prediction]:
+    def _predict(self, logits: Floats, findings: Sequence[Finding | None]) -> list[Prediction]:
+        """Make predictions of (n, 10) logits."""
         probabilities = _softmax(logits / self._temperature)  # (n, 10)
         return [
-            self._prediction(best, row, finding)
+            self._make_prediction(best, row, finding)
             for best, row, finding in zip(
                 logits.argmax(axis=1), probabilities.tolist(), findings, strict=True
             )
         ]
 
-    def _prediction(
+    def _make_prediction(
         self, best: int, probabilities: list[float], finding: Finding | None
     ) -> Prediction:
-        reason = finding or self._doubt(probabilities)
+        reason = finding or self._rejection_reason(probabilities)
         return Prediction(
             digit=self._digits[best],
             confidence=probabilities[best],
@@ -108,15 +108,15 @@ class Classifier:
             provider=self._model.backend.provider,
         )
 
-    def _doubt(self, probabilities: list[float]) -> Reason | None:
-        """Why the model is not sure enough, if it is not."""
-        second, first = sorted(probabilities)[-2:]
-        if first >= self._threshold:
+    def _rejection_reason(self, probabilities: list[float]) -> Reason | None:
+        """Why the model is not confident enough, or None when it is."""
+        runner_up, best = sorted(probabilities)[-2:]
+        if best >= self._threshold:
             return None
-        return "not_a_digit" if first + second < self._threshold else "low_confidence"
+        return "not_a_digit" if best + runner_up < self._threshold else "low_confidence"
 
 
-def unfit(manifest: Manifest) -> str | None:
+def classifier_problem(manifest: Manifest) -> str | None:
     """Why a model is no classifier of digits, or None when it is one."""
     if manifest.task != "classify":
         return f"its task is {manifest.task}"
@@ -127,8 +127,8 @@ def unfit(manifest: Manifest) -> str | None:
     return None
 
 
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probabilities along the last axis, in float64 so that they add up to 1 closely."""
+def _softmax(logits: Floats) -> NDArray[np.float64]:
+    """Probabilities (n, 10) of `logits` (n, 10), in float64 so that they add up to 1 closely."""
     scores = logits.astype(np.float64)
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Ask the NVIDIA driver, before any library is troubled, whether there is a GPU to use."""
+"""Whether the NVIDIA driver offers a GPU, asked before any library is imported that needs one."""
 
 import ctypes
 import functools
@@ -43,7 +43,7 @@ def driver_problem() -> CudaError | None:
 
 
 def _describe(driver: ctypes.CDLL, code: int) -> str:
-    """The driver's own words for an error code."""
+    """The error code, and the driver's own words for it."""
     text = ctypes.c_char_p()
     driver.cuGetErrorString(code, ctypes.byref(text))
     return f"error {code}, {(text.value or b'unknown').decode()}"

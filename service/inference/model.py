@@ -1,18 +1,17 @@
-"""A loaded model, and one request's run of it, alone or together with runs of other requests."""
+"""A loaded model, and a request's run of it, which may share a batch with those of others."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Arrays
 from models.manifest import BATCH, Manifest, Tensor
-from service.inference.backends import Arrays, Backend
+from service.inference.backends import Backend
 
 T = TypeVar("T")
 U = TypeVar("U")
-Outputs = Mapping[str, NDArray[np.float32]]
 
 
 class Model:
@@ -21,53 +20,61 @@ class Model:
     def __init__(self, manifest: Manifest, backend: Backend) -> None:
         self.manifest, self.backend = manifest, backend
         self.name = manifest.name
-        self._axes = _batch_axes([*manifest.inputs, *manifest.outputs])
+        self._batch_axis = _batch_axes([*manifest.inputs, *manifest.outputs])
 
     def count(self, inputs: Arrays) -> int:
         """How many samples `inputs` hold: the length of their batch axis, 1 if there is none."""
-        first = self.manifest.inputs[0].name
-        return inputs[first].shape[self._axes[first]] if self._axes else 1
+        name = self.manifest.inputs[0].name
+        return inputs[name].shape[self._batch_axis[name]] if self._batch_axis else 1
 
-    def company(self, inputs: Arrays) -> Hashable:
-        """What must be equal for inputs to be run together; None: they are run alone."""
-        if not self._axes:
+    def batch_key(self, inputs: Arrays) -> Hashable:
+        """What is equal for inputs that can share a batch: the model, and all axes but the batch's.
+
+        It is None for a model without a batch axis, whose inputs are run one by one.
+        """
+        if not self._batch_axis:
             return None
-        shapes = (_without(inputs[t.name].shape, self._axes[t.name]) for t in self.manifest.inputs)
-        return (self.name, *shapes)
+        names = [tensor.name for tensor in self.manifest.inputs]
+        return (self.name, *(_without(inputs[n].shape, self._batch_axis[n]) for n in names))
 
-    def run_together(self, several: Sequence[Arrays]) -> list[Outputs]:
-        """The outputs for each of `several` inputs of the same company, by one run."""
-        if len(several) == 1:
-            return [self.backend.run(several[0])]
-        ends = np.cumsum([self.count(inputs) for inputs in several])[:-1]
-        outputs = self.backend.run(
-            {
-                name: np.concatenate([inputs[name] for inputs in several], self._axes[name])
-                for name in several[0]
-            }
-        )
-        parts = {name: np.split(v, ends, self._axes[name]) for name, v in outputs.items()}
-        return [{name: part[i] for name, part in parts.items()} for i in range(len(several))]
+    def run_batch(self, requests: Sequence[Arrays]) -> list[Arrays]:
+        """Compute the outputs of each of several `requests` by one run.
+
+        Args:
+            requests: the inputs of each, all of one batch key.
+
+        """
+        if len(requests) == 1:
+            return [self.backend.run(requests[0])]
+        axis = self._batch_axis
+        joined = {
+            name: np.concatenate([inputs[name] for inputs in requests], axis[name])
+            for name in requests[0]
+        }
+        ends = np.cumsum([self.count(inputs) for inputs in requests])[:-1]
+        outputs = self.backend.run(joined)
+        split = {name: np.split(array, ends, axis[name]) for name, array in outputs.items()}
+        return [{name: own[i] for name, own in split.items()} for i in range(len(requests))]
 
 
 @dataclass(frozen=True)
 class Run(Generic[T]):
-    """A run of `model` over `inputs`, named as in its manifest, and what its outputs are made into.
+    """A run of `model` that is still to be made: its inputs, and what becomes of its outputs.
 
-    `inputs` have passed every check: a run fails by a fault of ours, not of a request.
+    The `inputs` have passed every check: a run fails by a fault of ours, not of a request.
     """
 
     model: Model
     inputs: Arrays
-    finish: Callable[[Outputs], T]
+    finish: Callable[[Arrays], T]
 
     @property
     def count(self) -> int:
-        """How many samples it holds."""
+        """How many samples it runs over."""
         return self.model.count(self.inputs)
 
     def then(self, work: Callable[[T], U]) -> "Run[U]":
-        """The same run, whose result goes through `work`."""
+        """The same run, with `work` done on its result."""
         finish = self.finish
         return Run(self.model, self.inputs, lambda outputs: work(finish(outputs)))
 
@@ -80,4 +87,5 @@ def _batch_axes(tensors: Sequence[Tensor]) -> dict[str, int]:
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """`shape` without one of its axes."""
     return shape[:axis] + shape[axis + 1 :]

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
+from models.arrays import Arrays, Floats
 from models.manifest import Manifest, Tensor
-from service.inference.backends import Arrays, BackendError
+from service.inference.backends import BackendError
 from service.settings import Kind
 
 
@@ -38,7 +37,7 @@ class OnnxBackend:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Handed over as bytes, the graph cannot pull in other files of the disk by name.
         graph = (folder / manifest.file("onnx").path).read_bytes()
-        providers = _providers(device, exact)
+        providers = choose_providers(device, exact=exact)
         try:
             # Without fallback: the provider reported is then the one that also runs.
             self._session = onnxruntime.InferenceSession(
@@ -48,8 +47,8 @@ class OnnxBackend:
             raise BackendError(
                 f"model {manifest.name!r}: ONNX Runtime cannot load its graph", str(error)
             ) from error
-        _check(manifest.name, "inputs", self._session.get_inputs(), manifest.inputs)
-        _check(manifest.name, "outputs", self._session.get_outputs(), manifest.outputs)
+        _check_tensors(manifest.name, "inputs", self._session.get_inputs(), manifest.inputs)
+        _check_tensors(manifest.name, "outputs", self._session.get_outputs(), manifest.outputs)
         self._outputs = [tensor.name for tensor in manifest.outputs]
 
     @property
@@ -57,15 +56,16 @@ class OnnxBackend:
         """The first provider of the session, as it was made: `CPUExecutionProvider`, ..."""
         return str(self._session.get_providers()[0])
 
-    def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
+    def run(self, inputs: Arrays) -> dict[str, Floats]:
         """See `Backend.run`."""
-        # Without IO binding: tensors come from the host and go back to it with every call, so
-        # that memory bound to a device would save no copy.
+        # Without IO binding: tensors come from the host's memory and go back to it at every call,
+        # so that memory bound to a device would save no copy.
         values = self._session.run(self._outputs, dict(inputs))
         return dict(zip(self._outputs, values, strict=True))
 
 
-def _providers(device: Literal["cpu", "cuda"], exact: bool) -> list[Any]:
+def choose_providers(device: Literal["cpu", "cuda"], *, exact: bool) -> list[Any]:
+    """The execution providers for `device`, the preferred one first; `exact`: without TF32."""
     if device == "cpu":
         return ["CPUExecutionProvider"]
     _preload_cuda()
@@ -75,12 +75,14 @@ def _providers(device: Literal["cpu", "cuda"], exact: bool) -> list[Any]:
 
 @functools.cache
 def _preload_cuda() -> None:
-    """Let ONNX Runtime find the CUDA libraries of pip's nvidia packages; once a process."""
+    """Load the CUDA libraries of pip's nvidia packages, which ONNX Runtime would not find."""
     onnxruntime.preload_dlls()
 
 
-def _check(model: str, kind: str, found: Sequence[Any], expected: tuple[Tensor, ...]) -> None:
-    """Names and dims of the graph, against those that the manifest promises."""
+def _check_tensors(
+    model: str, kind: str, found: Sequence[Any], expected: tuple[Tensor, ...]
+) -> None:
+    """Compare names and dims of the graph's tensors with those that the manifest promises."""
     graph = {tensor.name: tuple(tensor.shape) for tensor in found}
     promised = {tensor.name: tensor.dims for tensor in expected}
     if graph != promised:

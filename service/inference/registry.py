@@ -1,4 +1,4 @@
-"""Every published model, checked, loaded and warmed up: all of them, or none."""
+"""The registry: every published model checked, loaded and warmed up, or none of them."""
 
 import contextlib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from models import manifest as contract
 from models.manifest import Manifest, ManifestError
 from service.errors import ModelNotFoundError, WrongTaskError, quote
 from service.inference.backends import Backend, BackendError, open_backend, probe
-from service.inference.classifier import Classifier, unfit
+from service.inference.classifier import Classifier, classifier_problem
 from service.inference.model import Model
 from service.settings import Settings
 
@@ -34,16 +34,16 @@ class Registry:
         self._models = {model.name: model for model in models}
         self._default = default
         self._classifiers: dict[str, Classifier] = {}
-        self._unfit: dict[str, str] = {}
+        self._problems: dict[str, str] = {}
         for name, model in self._models.items():
             try:
                 self._classifiers[name] = Classifier(model)
             except WrongTaskError as error:
-                self._unfit[name] = str(error)
+                self._problems[name] = str(error)
 
     @property
     def providers(self) -> dict[str, str]:
-        """What really runs each model."""
+        """What really runs each model, by its name."""
         return {name: model.backend.provider for name, model in self._models.items()}
 
     def classifier(self, name: str | None) -> Classifier:
@@ -55,8 +55,8 @@ class Registry:
 
         """
         name = name or self._default
-        if name in self._unfit:
-            raise WrongTaskError(self._unfit[name])
+        if name in self._problems:
+            raise WrongTaskError(self._problems[name])
         if name not in self._classifiers:
             raise ModelNotFoundError(
                 f"there is no model {quote(name)}; published are: {', '.join(self._classifiers)}"
@@ -78,14 +78,14 @@ class Registry:
 
 
 def load(settings: Settings) -> Registry:
-    """Check every published model, and only then load and warm up every one.
+    """Check every published model, and only then load and warm up each.
 
     Raises:
         LoadError: naming what is missing, altered or does not work.
 
     """
     try:
-        manifests = _check(settings)
+        manifests = _read_manifests(settings)
         loaded = [Model(m, _open(settings, folder, m)) for folder, m in manifests.items()]
     except ManifestError as error:
         raise LoadError(_without_paths(str(error), settings.models_dir)) from error
@@ -103,8 +103,8 @@ def load(settings: Settings) -> Registry:
     return registry
 
 
-def _check(settings: Settings) -> dict[Path, Manifest]:
-    """The manifests of all published models, whose files are as published."""
+def _read_manifests(settings: Settings) -> dict[Path, Manifest]:
+    """Read the manifests of all published models, and check every file by its digest."""
     folders = contract.discover(settings.models_dir)
     if not folders:
         raise LoadError(
@@ -118,6 +118,7 @@ def _check(settings: Settings) -> dict[Path, Manifest]:
 
 
 def _open(settings: Settings, folder: Path, manifest: Manifest) -> Backend:
+    """Open a backend and warm it up."""
     backend = open_backend(
         settings.backend,
         folder,
@@ -131,22 +132,23 @@ def _open(settings: Settings, folder: Path, manifest: Manifest) -> Backend:
 
 
 def _without_paths(message: str, models_dir: Path) -> str:
+    """`message` with names inside `models_dir` instead of whole paths."""
     return message.replace(f"{models_dir}/", "").replace(str(models_dir), "the models folder")
 
 
-def published(models_dir: Path) -> list[str]:
-    """The names of the models in `models_dir`, whole or not; none when it is no folder."""
+def list_models(models_dir: Path) -> list[str]:
+    """The names of the models in `models_dir`, sound or not; none when it is no folder."""
     try:
         return [folder.name for folder in contract.discover(models_dir)]
     except ManifestError:
         return []
 
 
-def classifiers(models_dir: Path) -> list[str]:
-    """Those of the models in `models_dir` that read digits, as far as their manifests are sound."""
+def list_classifiers(models_dir: Path) -> list[str]:
+    """The names of the models in `models_dir` whose manifest is sound and says: reads digits."""
     names = []
-    for name in published(models_dir):
+    for name in list_models(models_dir):
         with contextlib.suppress(ManifestError):
-            if not unfit(contract.read(models_dir / name)):
+            if not classifier_problem(contract.read(models_dir / name)):
                 names.append(name)
     return names

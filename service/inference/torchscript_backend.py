@@ -9,16 +9,16 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from models.arrays import Arrays, Floats
 from models.manifest import Manifest
 from service.inference import cuda
-from service.inference.backends import Arrays, BackendError
+from service.inference.backends import BackendError
 from service.settings import Kind
 
 
 class TorchScriptBackend:
-    """See `Backend`. Inputs go in by position, in the order of the manifest."""
+    """See `service.inference.backends.Backend`; inputs go in by position, as in the manifest."""
 
     name: Kind = "torchscript"
 
@@ -58,23 +58,24 @@ class TorchScriptBackend:
         """The device that the module was loaded on: `cpu` or `cuda`."""
         return self._device
 
-    def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
+    def run(self, inputs: Arrays) -> dict[str, Floats]:
         """See `Backend.run`."""
-        with torch.inference_mode(), _exactly() if self._exact else contextlib.nullcontext():
+        rounding = _float32_rounding() if self._exact else contextlib.nullcontext()
+        with torch.inference_mode(), rounding:
             values = self._module(*[self._to_tensor(inputs[name]) for name in self._inputs])
             values = values if isinstance(values, tuple) else (values,)
             pairs = zip(self._outputs, values, strict=True)
             return {name: value.cpu().numpy() for name, value in pairs}
 
-    def _to_tensor(self, array: NDArray[np.float32]) -> torch.Tensor:
+    def _to_tensor(self, array: Floats) -> torch.Tensor:
         # torch warns of an array that it might not write to.
         writable = np.require(array, requirements=["C", "W"])
         return torch.from_numpy(writable).to(self._device)
 
 
 @contextlib.contextmanager
-def _exactly() -> Iterator[None]:
-    """Neither TF32 nor cuDNN, whose recurrent layers round more; afterwards as it was.
+def _float32_rounding() -> Iterator[None]:
+    """Do without TF32 and without cuDNN, whose recurrent layers round more, for a while.
 
     Both are settings of the whole process. On an H200 cuDNN's logits of the shipped LSTM were up to
     7e-5 off those in float64 on the CPU, those of torch's own kernels up to 6e-6.

@@ -22,18 +22,13 @@ def _as(*, description: str = "", **schema: Any) -> Meta:
     return Meta(description=description or None, extra_json_schema=schema or None)
 
 
-_LENGTHS = {"type": "array", "items": {"type": "integer", "minimum": 1}}
+_LENGTH = {"type": "integer", "minimum": 1}
+_NUMBER = {"type": ["number", "null"], "description": "null: not finite."}
 
-# JSON that is read once it is known how much of it there may be: a text of any length costs little.
-Shape = Annotated[Raw, _as(**_LENGTHS)]
+# Raw JSON is read once it is known how much of it there may be; until then it costs little.
+Shape = Annotated[Raw, _as(type="array", items=_LENGTH)]
 Data = Annotated[Raw, _as(description="Numbers, flat or nested.", type=["array", "null"], items={})]
-Numbers = Annotated[
-    Raw,
-    _as(
-        type="array",
-        items={"type": ["number", "null"], "description": "null: not finite."},
-    ),
-]
+Numbers = Annotated[Raw, _as(type="array", items=_NUMBER)]
 Datatype = Annotated[str, _as(const=DATATYPE)]
 Unread = Annotated[Raw, _as(description="Not served: a request that has it is refused.")]
 AsBytes = Annotated[bool, _as(description="Whether to answer in bytes.")]

@@ -34,7 +34,7 @@ from service.errors import (
 )
 from service.images.reading import SIDE
 from service.inference.classifier import Prediction, PreviewedPrediction
-from service.inference.registry import classifiers
+from service.inference.registry import list_classifiers
 from service.openapi import open_inference
 from service.openapi.parts import (
     Errors,
@@ -50,6 +50,7 @@ from service.openapi.parts import (
 from service.settings import Settings
 from service.uploads import multipart_form, options, sequences
 
+# What a prediction may be refused with: by every route, by those that read images or sequences.
 _ANYWHERE: Errors = (
     UnauthorizedError,
     BodyTooLargeError,
@@ -104,7 +105,8 @@ def build_document(settings: Settings) -> Json:
             "summary": "Reads handwritten digits row by row, by recurrent networks.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/"}],
+        # Relative to this document, so that it is right behind a proxy's sub-path too.
+        "servers": [{"url": "."}],
         "tags": [
             {"name": name} for name in ("predictions", "open inference protocol", "operations")
         ],
@@ -179,7 +181,9 @@ def _predictions(settings: Settings) -> Json:
     }
 
 
-def _route(name: str, words: str, body: Json, answer: Json, errors: Errors, *, given: Json) -> Json:
+def _route(
+    name: str, description: str, body: Json, answer: Json, errors: Errors, *, given: Json
+) -> Json:
     """A route whose options may be `given` in the query instead of in the body."""
     responses = {"200": response("What the model reads.", "application/json", answer)}
     parameters = [
@@ -190,7 +194,7 @@ def _route(name: str, words: str, body: Json, answer: Json, errors: Errors, *, g
         "post": {
             "tags": ["predictions"],
             "operationId": name,
-            "description": words,
+            "description": description,
             "parameters": parameters,
             "requestBody": body,
             "responses": {**responses, **failures(errors, _ERROR)},
@@ -201,7 +205,7 @@ def _route(name: str, words: str, body: Json, answer: Json, errors: Errors, *, g
 def _classifier_name(settings: Settings) -> Json:
     return {
         "type": "string",
-        **one_of(classifiers(settings.models_dir)),
+        **one_of(list_classifiers(settings.models_dir)),
         "description": f"A published model that reads digits; left out, {settings.default_model}.",
     }
 
@@ -239,11 +243,11 @@ def _operations() -> Json:
         "/docs.json": ("docs", "The description of the service.", json),
         "/schema.json": ("schema", "What BentoML's clients need to know.", json),
     }
-    return {path: _get(path, *words) for path, words in described.items()}
+    return {path: _get(path, *operation) for path, operation in described.items()}
 
 
-def _get(path: str, name: str, words: str, responses: Json) -> Json:
-    operation = {"tags": ["operations"], "operationId": name, "description": words}
+def _get(path: str, name: str, description: str, responses: Json) -> Json:
+    operation = {"tags": ["operations"], "operationId": name, "description": description}
     answers = {**responses, **failures(refusals(path), _ERROR)}
     return {"get": {**operation, **access(path), "responses": answers}}
 

@@ -28,7 +28,7 @@ from service.errors import (
     WrongShapeError,
     WrongTypeError,
 )
-from service.inference.registry import published
+from service.inference.registry import list_models
 from service.open_inference.codec import BINARY_TYPE, HEADER_LENGTH, JSON_TYPE
 from service.open_inference.messages import DATATYPE, InferenceRequest, InferenceResponse
 from service.openapi.parts import (
@@ -85,7 +85,7 @@ def paths(settings: Settings) -> Json:
             (NotReadyError,),
         ),
     }
-    general = {path: _get(path, *words) for path, words in described.items()}
+    general = {path: _get(path, *operation) for path, operation in described.items()}
     return {**general, **_of_a_model(settings, ""), **_of_a_model(settings, AT_VERSION)}
 
 
@@ -96,7 +96,7 @@ def schemas(settings: Settings) -> Json:
     tensors = _list(closed(tensor))
     model = {"name": _TEXT, "versions": _list(_TEXT), "platform": _TEXT}
     return {
-        "ModelName": {**_TEXT, **one_of(published(settings.models_dir))},
+        "ModelName": {**_TEXT, **one_of(list_models(settings.models_dir))},
         "V2Server": closed({"name": _TEXT, "version": _TEXT, "extensions": _list(_TEXT)}),
         "V2Live": closed({"live": _TRUE}),
         "V2Ready": closed({"ready": _TRUE}),
@@ -146,7 +146,8 @@ def _infer(settings: Settings, name: str) -> Json:
             "tags": ["open inference protocol"],
             "operationId": name,
             "description": "Run the model on named tensors. In the binary form of request or "
-            "answer, the bytes of its binary tensors follow the JSON, in their order.",
+            "answer, the bytes of its binary tensors follow the JSON, in their order. Where a "
+            f"model has one input, and {HEADER_LENGTH} is 0, the whole body is that input's bytes.",
             "parameters": [{"name": HEADER_LENGTH, "in": "header", **header}],
             "requestBody": {
                 "required": True,
@@ -161,14 +162,14 @@ def _infer(settings: Settings, name: str) -> Json:
     }
 
 
-def _get(path: str, name: str, words: str, schema: str, errors: Errors) -> Json:
+def _get(path: str, name: str, description: str, schema: str, errors: Errors) -> Json:
     answers = {"200": response("Yes.", JSON_TYPE, component(schema))}
     refused = failures((*refusals(path), *errors), component("V2Error"))
     return {
         "get": {
             "tags": ["open inference protocol"],
             "operationId": name,
-            "description": words,
+            "description": description,
             **access(path),
             "responses": {**answers, **refused},
         }

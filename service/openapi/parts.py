@@ -1,4 +1,4 @@
-"""What every part of the OpenAPI document is made of."""
+"""Pieces that every part of the OpenAPI document is made of."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,23 +10,23 @@ Json = dict[str, Any]
 Errors = tuple[type[ApiError], ...]
 
 
-def response(words: str, media_type: str, schema: Json) -> Json:
+def response(description: str, media_type: str, schema: Json) -> Json:
     """One response of an operation."""
-    return {"description": words, "content": {media_type: {"schema": schema}}}
+    return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
 def access(path: str) -> Json:
-    """What an operation says of keys where `path` needs none, against the rest of the document."""
+    """The security of an operation at `path`, where it is not that of the whole document."""
     return {"security": []} if path in PROBES else {}
 
 
 def refusals(path: str) -> Errors:
-    """The failures of `path` that come before the route is asked."""
+    """The errors of a GET that are raised before its route is reached."""
     return () if path in PROBES else (UnauthorizedError,)
 
 
 def failures(errors: Iterable[type[ApiError]], schema: Json) -> Json:
-    """Responses by status; each lists the codes that it may stand for, and what they mean."""
+    """Responses by status, each of which lists its error codes and what they mean."""
     by_status: dict[int, list[type[ApiError]]] = {}
     for error in errors:
         by_status.setdefault(error.status.value, []).append(error)
@@ -50,9 +50,9 @@ def closed(properties: Json) -> Json:
     }
 
 
-def one_of(values: Sequence[str | None]) -> Json:
-    """The constraint to one of these, if there is any but none."""
-    return {"enum": list(values)} if any(values) else {}
+def one_of(values: Sequence[str]) -> Json:
+    """The constraint to one of `values`; no constraint where there are none."""
+    return {"enum": list(values)} if values else {}
 
 
 def component(name: str) -> Json:

@@ -25,7 +25,7 @@ def check_range(
     inside = (values >= low) & (values <= high)
     if inside.all():
         return
-    index = tuple(np.argwhere(~inside)[0])
+    index = np.unravel_index(inside.argmin(), values.shape)
     value = values[index]
     place = name + "".join(f"[{i}]" for i in index)
     expected = f"{place} is {value}, expected numbers in [{low:g}, {high:g}]; {remedy}"

@@ -64,7 +64,7 @@ def judge(classifier: Classifier, files: list[Path], *, labelled: bool) -> Outco
     """Read `files` both ways; with `labelled`, their names start with the digit."""
     readings, times = zip(*(_timed(path.read_bytes()) for path in files), strict=True)
     rows = np.stack([reading.rows for reading in readings])
-    predictions = finished(classifier.reading(rows, [reading.finding for reading in readings]))
+    predictions = finished(classifier.prepare(rows, [reading.finding for reading in readings]))
     accepted = np.array([prediction.accepted for prediction in predictions])
     right = theirs = rest = float("nan")
     if labelled:

@@ -7,8 +7,8 @@ import bentoml
 import numpy as np
 from PIL.Image import Image
 
-from service.images.decode import Picture
-from service.images.normalise import normalise
+from service.images.normalising.normalise import normalise
+from service.images.picture import Picture
 from tests.benchmarks.peers.reading import Reader
 
 

@@ -32,11 +32,11 @@ class Reader:
 
     def reading(self, reading: Reading) -> dict[str, Any]:
         """The prediction for a picture in MNIST's form."""
-        run = self._classifier.reading(reading.rows[None], [reading.finding])
+        run = self._classifier.prepare(reading.rows[None], [reading.finding])
         [prediction] = finished(run)
         return prediction.model_dump()
 
     def sequences(self, rows: NDArray[np.float32]) -> list[dict[str, Any]]:
         """The predictions for (n, 28, 28) numbers in [0, 1]."""
-        predictions: list[Prediction] = finished(self._classifier.reading(rows))
+        predictions: list[Prediction] = finished(self._classifier.prepare(rows))
         return [prediction.model_dump() for prediction in predictions]

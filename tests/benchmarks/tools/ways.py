@@ -43,5 +43,5 @@ def open_classifier(models_dir: Path, name: str) -> Classifier:
 
 def digits(classifier: Classifier, rows: Sequence[Floats]) -> NDArray[np.int64]:
     """What the model reads in each of n pictures, (n,)."""
-    predictions = finished(classifier.reading(np.stack(rows)))
+    predictions = finished(classifier.prepare(np.stack(rows)))
     return np.array([found.digit for found in predictions], dtype=np.int64)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import psutil
 import pytest
 
 from service.errors import NotAnImageError, TooCostlyError, TooManyRequestsError
-from service.execution.parser_pool import ParserPool
+from service.execution.parser_pool import ParserError, ParserPool
 from service.images.reading import read_image
 from tests.support.metrics import metrics
 from tests.support.parser_tasks import (
@@ -151,6 +152,19 @@ def test_the_process_that_forks_is_replaced_when_it_ends() -> None:
         return await p.run(echo, 1)
 
     assert pool(ask) == [1]
+
+
+def test_what_cannot_be_imported_is_told_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cv2.py").write_text("raise ImportError('broken')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    async def ask(p: ParserPool) -> None:
+        with pytest.raises(ParserError, match=r"`python -m service\.execution\.parser_process`"):
+            p.wait_until_ready()
+
+    pool(ask)
 
 
 def test_processes_end_with_the_pool() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.arrays import Arrays
 from models.manifest import Manifest, Tensor
 from service.execution.parser_pool import ParserPool
 from service.execution.scheduler import Scheduler
-from service.inference.backends import Arrays
 from service.inference.model import Model, Run
 from service.settings import Kind
 from tests.support.metrics import metrics

@@ -6,7 +6,7 @@ import pytest
 
 from service.errors import ApiError, ModelNotFoundError, NotFoundError
 from service.http.known_paths import KnownPaths
-from service.inference.registry import published
+from service.inference.registry import list_models
 from service.openapi.document import routes
 from service.paths import of_protocol
 from service.settings import Settings
@@ -65,9 +65,9 @@ def test_what_is_of_the_protocol() -> None:
 
 
 def test_the_published_models_are_those_whose_folders_hold_one(tmp_path: Path) -> None:
-    assert published(tmp_path / "missing") == []
+    assert list_models(tmp_path / "missing") == []
     publish(tmp_path, "lstm")
     (tmp_path / "notes").mkdir()
     (tmp_path / ".gru-1").mkdir()
     (tmp_path / ".gru-1" / "model.onnx").touch()
-    assert published(tmp_path) == ["lstm"]
+    assert list_models(tmp_path) == ["lstm"]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from service.errors import EmptyFileError, ImageTooLargeError, NotAnImageError
-from service.images.decode import ENOUGH, Picture, decode, is_tiny, weigh
+from service.images.decode import ENOUGH, decode, is_tiny, weigh
+from service.images.picture import Picture
 from service.images.reading import read_image
 from tests.support.published import picture
 from tests.support.sound_images import encode

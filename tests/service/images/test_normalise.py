@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.images.decode import Picture
-from service.images.normalise import Reading, normalise
+from service.images.normalising.normalise import Reading, normalise
+from service.images.picture import Picture
 from service.images.reading import read_image
 from tests.support.painting import encode
 from tests.support.pictures import KINDS, draw

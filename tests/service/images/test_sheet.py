@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.images.sheet import find_sheet
+from service.images.normalising.sheet import find_sheet
 from tests.service.images.test_normalise import DIGITS, canvas, likeness, read
 
 Bytes = NDArray[np.uint8]

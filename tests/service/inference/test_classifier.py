@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from models import manifest
+from models.arrays import Arrays
 from models.manifest import Calibration, Manifest
 from service.errors import WrongTaskError
-from service.inference.backends import Arrays, open_backend
+from service.inference.backends import open_backend
 from service.inference.classifier import Classifier
 from service.inference.model import Model
 from service.settings import Kind
@@ -37,7 +38,7 @@ def test_reads_every_digit(models_dir: Path) -> None:
     folder = models_dir / "lstm"
     backend = open_backend("onnxruntime", folder, manifest.read(folder), device="cpu")
     rows = np.stack([picture(digit) for digit in range(10)]).astype(np.float32) / np.float32(255)
-    predictions = finished(Classifier(Model(manifest.read(folder), backend)).reading(rows))
+    predictions = finished(Classifier(Model(manifest.read(folder), backend)).prepare(rows))
     assert [prediction.digit for prediction in predictions] == list(range(10))
     assert {prediction.model for prediction in predictions} == {"lstm"}
     for prediction in predictions:
@@ -50,7 +51,7 @@ def test_reads_every_digit(models_dir: Path) -> None:
 def test_no_logit_is_too_large_for_the_softmax(models_dir: Path, scale: float) -> None:
     backend = Constant([scale * digit for digit in range(10)])
     classifier = Classifier(Model(described(models_dir), backend))
-    [prediction] = finished(classifier.reading(np.zeros((1, 28, 28), np.float32)))
+    [prediction] = finished(classifier.prepare(np.zeros((1, 28, 28), np.float32)))
     assert prediction.digit == (9 if scale > 0 else 0)
     assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-12)
 
@@ -86,7 +87,7 @@ def test_what_is_not_sure_enough_is_not_accepted(
 ) -> None:
     backend = Constant(logits_of(*probabilities))
     classifier = Classifier(Model(calibrated(models_dir), backend))
-    [prediction] = finished(classifier.reading(np.ones((1, 28, 28), np.float32)))
+    [prediction] = finished(classifier.prepare(np.ones((1, 28, 28), np.float32)))
     assert (prediction.accepted, prediction.reason) == (reason is None, reason)
     assert prediction.digit == 0
     assert prediction.confidence == pytest.approx(probabilities[0], abs=1e-6)
@@ -95,15 +96,15 @@ def test_what_is_not_sure_enough_is_not_accepted(
 def test_what_the_picture_says_comes_before_what_the_model_says(models_dir: Path) -> None:
     classifier = Classifier(Model(calibrated(models_dir), Constant(logits_of(0.4))))
     rows = np.ones((1, 28, 28), np.float32)
-    [prediction] = finished(classifier.reading(rows, ["several_digits"]))
+    [prediction] = finished(classifier.prepare(rows, ["several_digits"]))
     assert (prediction.accepted, prediction.reason) == (False, "several_digits")
-    assert finished(classifier.reading(0 * rows))[0].reason == "blank"
+    assert finished(classifier.prepare(0 * rows))[0].reason == "blank"
 
 
 def test_the_temperature_softens_probabilities_and_leaves_the_digit(models_dir: Path) -> None:
     backend = Constant(logits_of(0.99))
     hot = Classifier(Model(calibrated(models_dir, temperature=3.0), backend))
-    [prediction] = finished(hot.reading(np.ones((1, 28, 28), np.float32)))
+    [prediction] = finished(hot.prepare(np.ones((1, 28, 28), np.float32)))
     assert prediction.digit == 0
     assert 0.4 < prediction.confidence < 0.9
 
@@ -111,7 +112,7 @@ def test_the_temperature_softens_probabilities_and_leaves_the_digit(models_dir: 
 def test_the_labels_of_the_manifest_decide(models_dir: Path) -> None:
     reversed_labels = described(models_dir, labels=tuple("9876543210"))
     classifier = Classifier(Model(reversed_labels, Constant([9, *[0] * 9])))
-    assert finished(classifier.reading(np.zeros((1, 28, 28), np.float32)))[0].digit == 9
+    assert finished(classifier.prepare(np.zeros((1, 28, 28), np.float32)))[0].digit == 9
 
 
 @pytest.mark.parametrize(

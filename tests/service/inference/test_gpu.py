@@ -19,7 +19,7 @@ import models
 from models import manifest
 from models.manifest import Manifest
 from service.inference.backends import open_backend
-from service.inference.onnx_backend import _providers
+from service.inference.onnx_backend import choose_providers
 from service.settings import Device
 from tests.support.devices import CUDA, EACH, PROVIDERS
 from tests.support.published import publish_stateful
@@ -41,7 +41,7 @@ def session(folder: Path, device: Any, profile: Path | None = None) -> Any:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)
     graph = (folder / "model.onnx").read_bytes()
-    providers = _providers(device, exact=True)
+    providers = choose_providers(device, exact=True)
     return onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
 
 

@@ -55,7 +55,7 @@ def test_float32_survives_json_exactly() -> None:
     ("document", "error", "message"),
     [
         (b"[" * 10**6, InvalidJsonError, "holds 1000000 lists, at most 928 are read"),
-        (b'{"":' * 10**6, InvalidJsonError, "holds 1000000 objects, at most 10000 are read"),
+        (b'{"":' * 10**6, InvalidJsonError, "holds 1000000 fields, at most 10000 are read"),
         (b'{"sequences":[' + b"[]," * 5_000 + b"[]]}", InvalidJsonError, "holds 5002 lists"),
         (b'{"sequences":[' + b"[]," * 10**6 + b"]}", BatchTooLargeError, "more than 6272 numbers"),
         (b'{"sequences":[[[' + b"1," * 10**6 + b"1]]]}", BatchTooLargeError, "at most 4 sequences"),

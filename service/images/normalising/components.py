@@ -1,0 +1,227 @@
+"""Connected components of a mask, and which of them are the strokes of one digit."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from service.images.arrays import Mask
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A digit's strokes: `mask` (h, w) is 1 on them; `has_rivals`: there are other digits."""
+
+    mask: Mask
+    has_rivals: bool
+
+
+@dataclass(frozen=True)
+class _Components:
+    """Connected components of a mask.
+
+    `labels` (h, w) is 0 on the background; `stats` (n + 1, 5) are OpenCV's; `contact` (n + 1,) is
+    the share of the picture's border that each covers.
+    """
+
+    labels: NDArray[np.uint16]
+    stats: NDArray[np.int32]
+    contact: NDArray[np.float64]
+
+    @property
+    def areas(self) -> NDArray[np.int32]:
+        """(n + 1,) pixels."""
+        return self.stats[:, cv2.CC_STAT_AREA]
+
+    def area(self, label: int) -> int:
+        """The pixels of one."""
+        return int(self.stats[label, cv2.CC_STAT_AREA])
+
+    def box(self, label: int) -> tuple[int, int, int, int]:
+        """The bounding box of one: left, top, width, height."""
+        left, top, width, height = self.stats[label, :4].tolist()
+        return left, top, width, height
+
+    def box_of(self, labels: list[int]) -> tuple[int, int, int, int]:
+        """The bounding box of several: left, top, right, bottom."""
+        stats = self.stats[labels]
+        ends = stats[:, :2] + stats[:, 2:4]
+        left, top = stats[:, :2].min(axis=0).tolist()
+        right, bottom = ends.max(axis=0).tolist()
+        return left, top, right, bottom
+
+
+# Pixels of a component at least. Larger: the dots of a drawing of few pixels are lost; smaller: a
+# single pixel of noise is a digit.
+_LEAST_AREA = 2
+
+
+def find_digit(mask: Mask, sure: Mask) -> Digit | None:
+    """Find the components of `mask` (h, w) that are the strokes of one digit; None where none are.
+
+    Args:
+        mask: 1 on what may be ink.
+        sure: (h, w), 1 on what is ink for sure; a component without any is no stroke.
+
+    """
+    if cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_16U)[0] == 2:
+        # The background and one component, as in most pictures: there is nothing to choose.
+        is_digit = cv2.countNonZero(mask) >= _LEAST_AREA and cv2.hasNonZero(
+            cv2.bitwise_and(mask, sure)
+        )
+        return Digit(mask, has_rivals=False) if is_digit else None
+    components = _label(mask)
+    order = _sort_by_likelihood(components, sure > 0)
+    if not order:
+        return None
+    chosen, has_rivals = _gather_strokes(components, order)
+    is_stroke = np.zeros(len(components.stats), np.uint8)
+    is_stroke[chosen] = 1
+    return Digit(np.take(is_stroke, components.labels), has_rivals)
+
+
+def _label(mask: Mask) -> _Components:
+    """Label the connected components of `mask` (h, w)."""
+    # Of 16 bits OpenCV makes labels and statistics three times as fast as of 32.
+    count, found, stats, _ = cv2.connectedComponentsWithStats(
+        mask, connectivity=8, ltype=cv2.CV_16U
+    )
+    labels = np.asarray(found, dtype=np.uint16)
+    border = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
+    contact = np.bincount(border, minlength=count) / len(border)
+    return _Components(labels, np.asarray(stats, dtype=np.int32), contact)
+
+
+def _sort_by_likelihood(components: _Components, sure: NDArray[np.bool_]) -> list[int]:
+    """Sort the components that can be a digit's main stroke, the likeliest first."""
+    is_sure = np.zeros(len(components.stats), np.bool_)
+    is_sure[components.labels[sure]] = True
+    is_sure[0] = False
+    areas = components.areas * is_sure
+    candidates = np.flatnonzero(areas >= max(_LEAST_AREA, 0.01 * areas.max()))
+    candidates = candidates[np.argsort(-areas[candidates])][:40]
+    likelihood = {int(label): _likelihood(components, int(label)) for label in candidates}
+    order = sorted(likelihood, key=lambda label: -likelihood[label])
+    return [label for label in order if not _is_frame(components, label, order)]
+
+
+# Times the likelihood of a component that touches the border. Larger: a finger or a pen that
+# reaches into the picture is the digit; smaller: a digit that the picture cuts is not.
+_TOUCHES_BORDER = 0.6
+
+
+def _likelihood(components: _Components, label: int) -> float:
+    """Rate how likely a component is the digit: large, central, not reaching in from outside."""
+    rows, columns = components.labels.shape
+    left, top, width, height = components.box(label)
+    x, y = (left + width / 2) / columns - 0.5, (top + height / 2) / rows - 0.5
+    central = 1 - 0.7 * min(1.0, math.hypot(x, y) / 0.7)
+    contact = float(components.contact[label])
+    inside = 0.1 ** (4 * contact) * (_TOUCHES_BORDER if contact > 0 else 1.0)
+    line = 0.2 if max(width, height) > 15 * min(width, height) else 1.0
+    return float(math.sqrt(components.area(label)) * central * inside * line)
+
+
+def _is_frame(components: _Components, label: int, others: list[int]) -> bool:
+    """Whether a component is a hollow quadrangle around some of the `others`."""
+    left, top, width, height = components.box(label)
+    if components.area(label) > 0.6 * width * height or min(width, height) < 12:
+        return False
+    within = [other for other in others if _contains(components, label, other)]
+    largest = max(map(components.area, within), default=0)
+    if not within or largest < 0.02 * components.area(label):
+        return False
+    own = (components.labels[top : top + height, left : left + width] == label).astype(np.uint8)
+    contours, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outline = max(contours, key=cv2.contourArea)
+    corners = cv2.approxPolyDP(outline, 0.05 * cv2.arcLength(outline, True), True)
+    area = cv2.contourArea(outline)
+    # Few corners hold nearly all of a sheet or frame, seen from any side, but not of a ring.
+    is_angular = len(corners) <= 5 and cv2.contourArea(corners) > 0.9 * area
+    return is_angular and area > 0.93 * cv2.contourArea(cv2.convexHull(outline))
+
+
+def _contains(components: _Components, outer: int, inner: int) -> bool:
+    """Whether the bounding box of `inner` lies within that of `outer`, and touches no side."""
+    left, top, width, height = components.box(outer)
+    x, y, w, h = components.box(inner)
+    return left < x and top < y and x + w < left + width and y + h < top + height
+
+
+# Share of the picture's border that a stroke beside the main one covers at most. Larger: things
+# that reach in are strokes; smaller: strokes that the picture just cuts are lost.
+_MOST_CONTACT = 0.03
+# Area of a stroke at least, as a share of the digit's so far. Larger: dots and short bars are lost;
+# smaller: specks are strokes.
+_SPECK = 0.02
+# Gap between the strokes of a digit at most, as a share of its longer side. Larger: a neighbour is
+# a stroke; smaller: the bar of a 5 that stands apart is lost.
+_GAP = 0.22
+# The same for a stroke that touches the border when the main one does not.
+_GAP_AT_BORDER = 0.07
+
+
+def _gather_strokes(components: _Components, order: list[int]) -> tuple[list[int], bool]:
+    """Gather the strokes of one digit, from its main one outwards.
+
+    Args:
+        components: of the picture.
+        order: labels, that of the main stroke first.
+
+    Returns:
+        The labels of the strokes, and whether there are other digits.
+
+    """
+    chosen, rest, has_rivals = [order[0]], order[1:], False
+    at_border: set[int] = set()
+    if components.contact[order[0]] == 0:
+        rest = [label for label in rest if components.contact[label] <= _MOST_CONTACT]
+        at_border = {label for label in rest if components.contact[label] > 0}
+    while True:
+        area = sum(map(components.area, chosen))
+        rest = [label for label in rest if components.area(label) >= _SPECK * area]
+        if not rest:
+            break
+        apart = _distances(components, chosen, rest)
+        left, top, right, bottom = components.box_of(chosen)
+        # What the picture's border cuts is a thing, and no other digit.
+        whole = [label for label in rest if label not in at_border]
+        rivals = {label for label in whole if _is_rival(components, chosen, label, apart[label])}
+        has_rivals = has_rivals or bool(rivals)
+        size = max(right - left, bottom - top)
+        gap = {label: (_GAP_AT_BORDER if label in at_border else _GAP) * size for label in rest}
+        near = [label for label in rest if label not in rivals and apart[label] <= gap[label]]
+        if not near:
+            break
+        chosen += near
+        rest = [label for label in rest if label not in near]
+    return chosen, has_rivals
+
+
+def _distances(components: _Components, chosen: list[int], rest: list[int]) -> dict[int, float]:
+    """Measure how many pixels each component of `rest` is away from the nearest of `chosen`."""
+    away = np.ones(len(components.stats), np.uint8)
+    away[chosen] = 0
+    distance = cv2.distanceTransform(away[components.labels], cv2.DIST_L2, 3)
+    found = {}
+    for label in rest:
+        left, top, width, height = components.box(label)
+        window = np.s_[top : top + height, left : left + width]
+        found[label] = float(distance[window][components.labels[window] == label].min())
+    return found
+
+
+def _is_rival(components: _Components, chosen: list[int], label: int, apart: float) -> bool:
+    """Whether a component is a digit of its own: as tall, as much ink, beside or below, apart."""
+    left, top, right, bottom = components.box_of(chosen)
+    x, y, width, height = components.box(label)
+    is_as_tall = 0.55 < height / (bottom - top) < 1.8
+    area = sum(map(components.area, chosen))
+    is_as_much = 0.3 < components.area(label) / area < 3.3
+    across = min(right, x + width) - max(left, x)
+    down = min(bottom, y + height) - max(top, y)
+    is_beside = across <= 0.1 * min(width, right - left) or down <= 0.1 * min(height, bottom - top)
+    is_apart = apart > 0.15 * max(height, bottom - top)
+    return is_as_tall and is_as_much and is_beside and is_apart

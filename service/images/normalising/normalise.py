@@ -1,0 +1,161 @@
+"""From any picture of one digit to the rows that a model reads, made as MNIST's were made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from models.arrays import Floats
+from service.images import pixel_blocks
+from service.images.arrays import Bytes
+from service.images.normalising import colour, ink, margins, sheet
+from service.images.normalising.background import measure_contrast
+from service.images.normalising.ink import Finding, Ink
+from service.images.normalising.ink_or_sheet import is_of_sheet, may_be_sheet
+from service.images.normalising.polarity import is_dark_on_light
+from service.images.normalising.redraw import SIDE, as_mnist, redraw
+from service.images.normalising.resize import crop, enlarge_smoothly, shrink
+from service.images.picture import Picture
+
+cv2.setNumThreads(1)  # the service reads several pictures at once, each on its own thread
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a picture shows: `rows` float32 (28, 28) in [0, 1], light ink on dark.
+
+    `finding` is what the picture itself says before a model sees it: None, nothing in particular;
+    `blank` or `not_a_digit`, there is no ink, or none can be told from the background, and rows are
+    all zero; `several_digits`, rows show the one that stands out.
+    """
+
+    rows: Floats
+    finding: Finding | None = None
+
+
+# Sheets that may lie on each other, such as a note on a sheet on a desk. Larger: pictures of no
+# digit are searched for longer; smaller: the note is taken for the digit.
+_SHEETS_DEEP = 2
+
+
+def normalise(picture: Picture) -> Reading:
+    """Read the digit in `picture` as MNIST would hold it; MNIST's own come back unchanged."""
+    rows = as_mnist(picture.pixels, picture.white)
+    if rows is None:
+        picture = Picture(pixel_blocks.collapse_blocks(picture.pixels), picture.white)
+        rows = as_mnist(picture.pixels, picture.white)
+    return _read(_to_bytes(picture), _SHEETS_DEEP) if rows is None else Reading(rows)
+
+
+def _to_bytes(picture: Picture) -> Bytes:
+    """Scale deeper pixels so that their range fills 8 bits, which are enough to find ink."""
+    pixels = picture.pixels
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, dtype=np.uint8)
+    low, high = float(pixels.min()), float(pixels.max())
+    scaled = (pixels - low) * (255 / max(high - low, 1e-3 * picture.white))
+    return np.asarray(scaled, dtype=np.uint8)
+
+
+# Pixels on the long side of the view in which the digit is sought. Larger: all steps take longer,
+# by the square, and the widths in pixels that they know are no longer right; smaller: thin strokes
+# fade.
+_VIEW = 150
+# Pixels on the long side of a picture that is enlarged first. Larger: pictures that are large
+# enough cost more time; smaller: strokes of a pixel have no edges.
+_FEW_PIXELS = 32
+
+
+def _read(pixels: Bytes, sheets: int) -> Reading:
+    """Read the digit in `pixels`, or on a sheet in them.
+
+    Args:
+        pixels: (h, w) or (h, w, 3).
+        sheets: how many may lie on each other.
+
+    """
+    view = shrink(pixels, _VIEW)
+    weights = colour.find_ink_colour(view)
+    grey = colour.to_grey(view, weights)
+    window = margins.find_content(grey)
+    if grey[window].shape != grey.shape:
+        pixels = crop(pixels, window, max(pixels.shape[:2]) / max(grey.shape))
+        grey = colour.to_grey(shrink(pixels, _VIEW), weights)
+    dark = is_dark_on_light(grey)
+    if max(grey.shape) <= _FEW_PIXELS:
+        grey = enlarge_smoothly(grey, dark=dark)
+    contrast = measure_contrast(grey, dark=dark)
+    found = ink.find_ink(contrast)
+    if sheets and (inner := _read_sheet(pixels, grey, found, sheets)) is not None:
+        return inner
+    if found is None:
+        return Reading(np.zeros((SIDE, SIDE), np.float32), ink.explain_no_ink(contrast))
+
+    def contrast_of(part: Bytes) -> Bytes:
+        return measure_contrast(colour.to_grey(part, weights), dark=dark)
+
+    finding = found.finding
+    contrast, found = _look_closer(pixels, contrast_of, contrast, found)
+    return Reading(redraw(contrast, found.mask, found.level), finding)
+
+
+# Pixels on the long side of a picture that can show a sheet with a digit on it. Larger: sheets in
+# small pictures are taken for digits; smaller: time is lost on pictures that show none.
+_SHOWS_A_SHEET = 64
+
+
+def _read_sheet(pixels: Bytes, grey: Bytes, found: Ink | None, sheets: int) -> Reading | None:
+    """Read what is on a sheet in the picture, if `found` is not the digit on it.
+
+    Args:
+        pixels: (h, w) or (h, w, 3).
+        grey: a smaller view of them.
+        found: in `grey`.
+        sheets: how many may lie on each other.
+
+    """
+    if max(pixels.shape[:2]) < _SHOWS_A_SHEET:
+        return None
+    if found is not None and not may_be_sheet(grey, found):
+        return None
+    lying = sheet.find_sheet(grey)
+    if lying is None or (found is not None and not is_of_sheet(lying, grey, found)):
+        return None
+    inner = _read(sheet.cut_out(pixels, lying, 2 * _VIEW), sheets - 1)
+    return inner if inner.finding not in ("blank", "not_a_digit") else None
+
+
+# Pixels on the long side of a digit in the view below which it is looked at again in more pixels.
+# Larger: digits that are seen well cost more time; smaller: small ones are redrawn from few pixels.
+_SMALL_DIGIT = 60
+
+
+def _look_closer(
+    pixels: Bytes, contrast_of: Callable[[Bytes], Bytes], contrast: Bytes, found: Ink
+) -> tuple[Bytes, Ink]:
+    """Find the same digit in more pixels, where it is small and there are more.
+
+    Args:
+        pixels: (h, w) or (h, w, 3).
+        contrast_of: measures the contrast of a part of them.
+        contrast: of a smaller view.
+        found: in `contrast`.
+
+    Returns:
+        The contrast and the ink of a closer view; those given where none shows more.
+
+    """
+    left, top, width, height = cv2.boundingRect(found.mask)
+    scale = max(pixels.shape[:2]) / max(contrast.shape)
+    if scale <= 1.5 or max(width, height) > _SMALL_DIGIT:
+        return contrast, found
+    margin = max(width, height) * 0.6 + 2
+    left, top = max(0, int(left - margin)), max(0, int(top - margin))
+    right, bottom = int(left + width + 2 * margin), int(top + height + 2 * margin)
+    window = np.s_[top:bottom, left:right]
+    closer = contrast_of(shrink(crop(pixels, window, scale), _VIEW))
+    near = cv2.dilate(found.mask, np.ones((3, 3), np.uint8))[window]
+    near = cv2.resize(near, closer.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    again = ink.segment_near(closer, np.asarray(near, dtype=np.uint8))
+    return (contrast, found) if again is None else (closer, again)
