@@ -36,10 +36,10 @@ each_graph = pytest.mark.parametrize("name", GRAPHS)
 @pytest.fixture(params=NAMES)
 def shipped(request: pytest.FixtureRequest) -> Manifest:
     """A shipped classifier's manifest, its files being as published."""
-    return whole(request.param)
+    return verified(request.param)
 
 
-def whole(name: str) -> Manifest:
+def verified(name: str) -> Manifest:
     """The manifest of a shipped model, whose files are as published."""
     found = manifest.read(ROOT / name)
     manifest.verify(ROOT / name, found)
@@ -47,7 +47,7 @@ def whole(name: str) -> Manifest:
 
 
 def opened(name: str, kind: Kind) -> Backend:
-    return open_backend(kind, ROOT / name, whole(name), device="cpu", threads=1)
+    return open_backend(kind, ROOT / name, verified(name), device="cpu", threads=1)
 
 
 def test_these_and_no_others_are_shipped() -> None:
@@ -63,12 +63,12 @@ def test_no_file_is_large(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_commit_is_named_that_nothing_was_changed_in(name: str) -> None:
-    assert len(whole(name).provenance["commit"]) == 40
+    assert len(verified(name).provenance["commit"]) == 40
 
 
 @each_graph
 def test_a_tutorial_s_recipe_of_today_made_it_and_it_keeps_the_bound(name: str) -> None:
-    tutorial, described = TUTORIALS[GRAPHS[name]], whole(name)
+    tutorial, described = TUTORIALS[GRAPHS[name]], verified(name)
     assert described.recipe == tutorial.recipe.to_dict()
     bound = tutorial.bounds[described.provenance["dataset"]]
     assert described.metric("test", "mean_squared_error").value <= bound
@@ -76,7 +76,7 @@ def test_a_tutorial_s_recipe_of_today_made_it_and_it_keeps_the_bound(name: str) 
 
 @each_graph
 def test_every_form_of_it_was_proven_by_its_task(name: str) -> None:
-    described = whole(name)
+    described = verified(name)
     cpu = [row for row in described.parity if "cuda" not in row.provider.lower()]
     forms = ("eager", *get_args(Kind))
     assert [(row.backend, row.batch_size) for row in cpu] == [
@@ -99,7 +99,7 @@ def test_the_sine_is_followed_for_a_thousand_windows(kind: Kind) -> None:
         outputs = backend.run({"values": sine[np.newaxis], "state": state})
         state = outputs["next_state"]
         errors.append(float(np.square(outputs["predictions"][0] - cosine).mean()))
-    score = whole("sine").metric("test", "mean_squared_error")
+    score = verified("sine").metric("test", "mean_squared_error")
     assert score.n == len(errors)
     assert np.mean(errors) == pytest.approx(score.value, rel=1e-4)
     assert np.mean(errors[-100:]) < 2 * np.mean(errors[:100])
@@ -116,7 +116,7 @@ def test_the_autoencoder_gives_the_test_images_back_whole_and_by_halves(
     halves = opened("autoencoder-decoder", kind).run({"code": code})["reconstruction"]
     np.testing.assert_allclose(code, both["code"], atol=1e-4)
     for name in (name for name in GRAPHS if name != "sine"):
-        score = whole(name).metric("test", "mean_squared_error").value
+        score = verified(name).metric("test", "mean_squared_error").value
         for pictures in (both["reconstruction"], halves):
             assert np.square(pictures - rows, dtype=np.float64).mean() == pytest.approx(score)
 

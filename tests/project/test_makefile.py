@@ -29,7 +29,7 @@ def script(path: Path, *lines: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("target", ["serve", "test", "train"])
+@pytest.mark.parametrize("target", ["serve", "test", "test-all", "train"])
 def test_too_old_a_python_is_named_beside_what_is_needed(tmp_path: Path, target: str) -> None:
     old = script(
         tmp_path / "python3.9", 'test "$1" = --version && echo "Python 3.9.2" && exit', "exit 1"
