@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from service.errors import ApiError, BatchTooLargeError
 from service.execution.cost import Load, sized
-from service.images.decode import count_pixels, is_tiny, weigh
-from service.images.preview import encode
+from service.images.decode import count_pixels, is_tiny
+from service.images.image_file import sniff_format_and_size
+from service.images.preview import encode_preview
 from service.images.reading import Finding, Reading, read_image
 from service.inference.classifier import Classifier, Prediction, PreviewedPrediction
 from service.inference.model import Done, Run
@@ -23,7 +24,6 @@ Result = Prediction | ApiError
 # Guesses, until pictures of a format and size have been seen: seconds for any picture, and for
 # each of its pixels.
 _LEAST, _PACE, _JPEG_PACE = 3e-3, 30e-9, 3e-9
-_AS_JPEG = ("JPEG", "MPO")
 
 
 class Reader:
@@ -51,10 +51,10 @@ class Reader:
         """What reading an image will take; None: less than half a millisecond, as one of MNIST."""
         if not isinstance(file, bytes) or is_tiny(file):
             return None
-        kind, pixels = weigh(file, self._settings.max_pixels)
+        header = sniff_format_and_size(file)
         # Large JPEGs are decoded at a reduced size.
-        pace = _JPEG_PACE if kind in _AS_JPEG else _PACE
-        return sized(kind, pixels, _LEAST + pixels * pace)
+        pace = _JPEG_PACE if header.format == "JPEG" else _PACE
+        return sized(header.format, header.pixels, _LEAST + header.pixels * pace)
 
     def read(self, file: File) -> Reading | ApiError:
         """The picture that a model will see of one encoded image, or what is wrong with it."""
@@ -115,6 +115,6 @@ class Reader:
 
 def _previewed(predictions: list[Prediction], readings: list[Reading]) -> list[Prediction]:
     return [
-        PreviewedPrediction(**vars(prediction), preview=encode(reading.rows))
+        PreviewedPrediction(**vars(prediction), preview=encode_preview(reading.rows))
         for prediction, reading in zip(predictions, readings, strict=True)
     ]

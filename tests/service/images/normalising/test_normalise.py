@@ -9,41 +9,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from numpy.typing import NDArray
 from PIL import Image
 
-from service.images.normalising.normalise import Reading, normalise
+from service.images.normalising.normalise import normalise
 from service.images.picture import Picture
 from service.images.reading import read_image
+from tests.support.drawings import (
+    DIGITS,
+    FIVE,
+    FOUR,
+    ONE,
+    SEVEN,
+    Bytes,
+    Floats,
+    canvas,
+    likeness,
+    read,
+)
 from tests.support.painting import encode
 from tests.support.pictures import KINDS, draw
 from tests.support.project import ROOT
 
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-
 SHEET = ROOT / "docs" / "pairs.png"
 LIMIT = 10_000_000
-
-
-def read(pixels: Bytes) -> Reading:
-    return normalise(Picture(pixels, 255))
-
-
-def canvas(*strokes: list[tuple[int, int]], width: int = 14) -> Bytes:
-    """Black strokes `width` pixels wide on white, (300, 300)."""
-    pixels = np.full((300, 300), 255, np.uint8)
-    for points in strokes:
-        cv2.polylines(pixels, [np.array(points, np.int32)], False, 0, width, cv2.LINE_AA)
-    return pixels
-
-
-# Drawn by hand, so that no data set is needed.
-FIVE = [(190, 60), (110, 60), (105, 140), (160, 130), (195, 170), (180, 220), (140, 240), (95, 225)]
-SEVEN = [(90, 70), (210, 70), (140, 240)]
-FOUR = [(130, 60), (90, 160), (215, 160)], [(180, 60), (180, 240)]
-ONE = [(150, 50), (150, 250)]
-DIGITS = {"five": canvas(FIVE), "seven": canvas(SEVEN), "four": canvas(*FOUR)}
 
 
 def small(pixels: Bytes) -> Bytes:
@@ -56,13 +44,6 @@ def cut_to(pixels: Bytes) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the ink in a drawing."""
     left, top, width, height = cv2.boundingRect((pixels < 128).view(np.uint8))
     return left, top, left + width, top + height
-
-
-def likeness(one: Floats, other: Floats) -> float:
-    """The correlation of two pictures, both blurred a little, for the best of small shifts."""
-    first, second = (cv2.GaussianBlur(rows, (0, 0), 1.0) for rows in (one, other))
-    shifts = [np.roll(second, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
-    return max(float(np.corrcoef(first.ravel(), shifted.ravel())[0, 1]) for shifted in shifts)
 
 
 def assert_mnist_like(rows: Floats) -> None:

@@ -3,12 +3,9 @@
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from service.images.normalising.sheet import find_sheet
-from tests.service.images.test_normalise import DIGITS, canvas, likeness, read
-
-Bytes = NDArray[np.uint8]
+from tests.support.drawings import DIGITS, Bytes, canvas, likeness, read
 
 SIZE = (360, 480)
 
