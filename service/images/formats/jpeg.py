@@ -48,21 +48,20 @@ def strip(data: bytes) -> tuple[bytes, int]:
     """
     kept, exif, xmp, frame, tables, start = [_START_OF_IMAGE], b"", b"", b"", 0, 0
     for marker, start, end in _segments(data):
-        segment = data[start:end]
-        if marker == _APP1 and segment.startswith(b"Exif\0\0", 4):
-            exif = exif or segment[4:]
-        elif marker == _APP1 and segment.startswith(b"http://ns.adobe.com/xap/1.0/\0", 4):
-            xmp = segment[4:]
+        if marker == _APP1 and data.startswith(b"Exif\0\0", start + 4):
+            exif = exif or data[start + 4 : end]
+        elif marker == _APP1 and data.startswith(b"http://ns.adobe.com/xap/1.0/\0", start + 4):
+            xmp = data[start + 4 : end]
         elif marker in _BEAR_ON_PIXELS:
-            kept.append(segment)
+            kept.append(data[start:end])
         if marker == _QUANTISATION:
-            tables += len(segment)
+            tables += end - start
             if tables > _MOST_TABLE_BYTES:
                 raise over_limit("bytes of tables", _MOST_TABLE_BYTES)
         if marker in _FRAMES:
             if frame:
                 raise ValueError("a second frame")
-            frame = segment
+            frame = data[start:end]
     scans = memoryview(data)[start:]
     # Segments of frame and scan hold their number of components; a sequential frame has one scan
     # if that has all of them.

@@ -41,7 +41,7 @@ _MOST_TAGS = 256
 
 def read_size(data: bytes) -> tuple[int, int]:
     """Read the width and the length."""
-    directory = read_directory(data, _MOST_TAGS)
+    directory = read_directory(data, (_WIDTH, _LENGTH), _MOST_TAGS)
     return directory.number(_WIDTH), directory.number(_LENGTH)
 
 
@@ -50,7 +50,7 @@ def tile_pixels(data: bytes) -> tuple[int, int]:
 
     Both are 0 where there are no tiles. Tiles reach beyond the picture's sides.
     """
-    directory = read_directory(data, _MOST_TAGS)
+    directory = read_directory(data, _BEAR_ON_PIXELS, _MOST_TAGS)
     pixels = directory.number(_TILE_WIDTH) * directory.number(_TILE_LENGTH)
     return pixels, pixels * _tiles_of_plane(directory)
 
@@ -65,14 +65,15 @@ def strip(data: bytes) -> tuple[bytes, int]:
         ValueError: it is broken.
 
     """
-    directory = read_directory(data, _MOST_TAGS)
+    directory = read_directory(data, _BEAR_ON_PIXELS | {_XMP}, _MOST_TAGS)
     if directory.length > _MOST_TAGS:
         raise over_limit("tags", _MOST_TAGS)
     if directory.is_cut_off or min(directory.number(_WIDTH), directory.number(_LENGTH)) < 1:
         raise ValueError("a directory cut off, or without a size")
     _check_values(directory)
     _check_pieces(directory)
-    entries = {t: entry for t, entry in directory.entries.items() if t in _BEAR_ON_PIXELS}
+    entries = dict(directory.entries)
+    entries.pop(_XMP, None)
     if directory.number(_COMPRESSION, _NOT_COMPRESSED) == _NOT_COMPRESSED:
         entries |= _join_strips(directory)
     orientation = read_orientation(data, directory.raw(_XMP, MOST_EXIF_BYTES))
@@ -89,7 +90,7 @@ def _check_values(directory: Directory) -> None:
     """Refuse tags of too many values."""
     for tag, entry in directory.entries.items():
         most = _MOST_VALUES_OF.get(tag, _MOST_VALUES)
-        if tag in _BEAR_ON_PIXELS - _PIECES and entry.count > most:
+        if tag not in (*_PIECES, _XMP) and entry.count > most:
             raise over_limit(f"values of tag {tag}", most)
     if directory.number(_SAMPLES) > _MOST_VALUES:
         raise over_limit("channels", _MOST_VALUES)

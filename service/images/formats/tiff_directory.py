@@ -5,6 +5,7 @@ TIFF 6.0 and, with 64-bit offsets, BigTIFF. Of several entries with one tag the 
 
 import re
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Directory:
-    """Entries by tag, at an `offset` in `data`.
+    """A directory at an `offset` in `data`, of which `entries` are those that were asked for.
 
     The file says that there are `length`, and has fewer if it `is_cut_off`.
     """
@@ -89,8 +90,8 @@ class Directory:
         return self.entries[tag].count if tag in self.entries else 0
 
 
-def read_directory(data: bytes, most: int) -> Directory:
-    """Read up to `most` entries of the first directory in `data`.
+def read_directory(data: bytes, tags: Collection[int], most: int) -> Directory:
+    """Read the entries of `tags` among the first `most` of the first directory in `data`.
 
     Raises:
         ValueError: there is none.
@@ -110,7 +111,7 @@ def read_directory(data: bytes, most: int) -> Directory:
     whole = min(length, most, present)
     entries: dict[int, Entry] = {}
     for tag, kind, count, value in form.iter_unpack(data[start : start + whole * form.size]):
-        if kind in _BYTES_OF_TYPE and count and tag not in entries:
+        if tag in tags and kind in _BYTES_OF_TYPE and count and tag not in entries:
             entries[tag] = Entry(kind, count, value)
     return Directory(data, layout, at, length, present < length, entries)
 
@@ -135,7 +136,7 @@ def read_orientation(exif: bytes, xmp: bytes = b"") -> int:
     """
     exif = exif.removeprefix(b"Exif\0\0").removeprefix(b"Exif\0\0")
     try:
-        found = read_directory(exif, _MOST_EXIF_ENTRIES)
+        found = read_directory(exif, (_ORIENTATION,), _MOST_EXIF_ENTRIES)
     except ValueError:
         pass
     else:
