@@ -122,7 +122,7 @@ def test_a_picture_cut_to_its_digit_is_read(name: str, width: int, value: int) -
     assert likeness(read(cut).rows, read(whole).rows) > 0.9
 
 
-def test_a_digit_that_leaves_hardly_any_even_ground_is_read() -> None:
+def test_a_digit_that_leaves_hardly_any_even_background_is_read() -> None:
     upper = [(150, 150), (110, 110), (150, 60), (190, 110), (150, 150)]
     lower = [(100, 200), (150, 245), (200, 200), (150, 150)]
     soft = cv2.GaussianBlur(canvas([*upper, *lower], width=60), (0, 0), 6)
@@ -186,7 +186,7 @@ def test_a_pen_is_found_by_its_colour() -> None:
 
 
 @pytest.mark.parametrize("dark", [True, False])
-def test_the_fattest_pen_is_ink_and_not_the_ground(dark: bool) -> None:
+def test_the_fattest_pen_is_ink_and_not_the_background(dark: bool) -> None:
     fat = canvas(FIVE, width=70)  # a third of the picture is ink
     rows = read(fat if dark else 255 - fat).rows
     assert likeness(rows, read(DIGITS["five"]).rows) > 0.8
@@ -199,7 +199,7 @@ def test_ink_across_a_printed_line_of_its_own_darkness_stays_whole() -> None:
     rows = read(pixels).rows
     assert likeness(rows, read(DIGITS["seven"]).rows) > 0.9
     count, _ = cv2.connectedComponents((rows > 0.3).astype(np.uint8))
-    assert count == 2, "the ground, and one stroke"
+    assert count == 2, "the background, and one stroke"
 
 
 def test_a_crease_through_a_digit_is_none_of_its_strokes() -> None:
@@ -292,7 +292,7 @@ def test_empty_paper_is_blank() -> None:
 
 def test_a_sheet_of_many_pictures_is_refused_and_not_as_blank() -> None:
     assert read_image(SHEET.read_bytes(), LIMIT).finding in ("not_a_digit", "several_digits")
-    # So is one whose pictures have no ground in common.
+    # So is one whose pictures have no background in common.
     kinds = ("texture", "noise", "chalkboard", "coloured_pen", "uneven_light", "squared")
     tiles = []
     for seed, kind in enumerate(kinds * 4):
