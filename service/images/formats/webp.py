@@ -1,0 +1,48 @@
+"""WebP: a RIFF of chunks, the first of which tells the size."""
+
+import struct
+
+from service.images.formats.file_limits import over_limit
+from service.images.formats.tiff_directory import MOST_EXIF_BYTES, read_orientation
+
+_LOSSY, _LOSSLESS, _EXTENDED = b"VP8 ", b"VP8L", b"VP8X"
+
+
+def read_size(data: bytes) -> tuple[int, int]:
+    """Read the width and the height, which the three kinds of WebP write in different ways."""
+    kind = data[12:16]
+    if kind == _LOSSY and data[23:26] == b"\x9d\x01\x2a":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == _LOSSLESS and data[20:21] == b"\x2f":
+        [bits] = struct.unpack_from("<L", data, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == _EXTENDED and len(data) >= 30:
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    raise ValueError("no size")
+
+
+# Chunks of an extended WebP, one for each frame and a few for metadata. Larger: crafted files hold
+# the interpreter for longer; smaller: long animations are refused.
+_MOST_CHUNKS = 5_000
+
+
+def strip(data: bytes) -> tuple[bytes, int]:
+    """Give a WebP back as it is, for libwebp passes over metadata; and its orientation.
+
+    Raises:
+        NotAnImageError: it has absurdly many chunks.
+
+    """
+    if data[12:16] != _EXTENDED:  # others have no metadata
+        return data, 1
+    found = {b"EXIF": b"", b"XMP ": b""}
+    at = 12
+    for _ in range(_MOST_CHUNKS):
+        if at + 8 > len(data):
+            return data, read_orientation(found[b"EXIF"], found[b"XMP "])
+        kind, length = struct.unpack_from("<4sL", data, at)
+        if kind in found and not found[kind]:
+            found[kind] = data[at + 8 : at + 8 + min(length, MOST_EXIF_BYTES)]
+        at += 8 + length + length % 2
+    raise over_limit("chunks", _MOST_CHUNKS)
