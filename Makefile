@@ -3,12 +3,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 3000
+# Processes that run the tests of `make test`, a file in each at a time.
+JOBS ?= 2
 BIN := $(VENV)/bin
 # Every install is held to versions that were seen to work together.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test train reproduce bench lint format clean
+.PHONY: help serve test test-all train reproduce bench lint format clean
 
 ##@ Help
 help:  ## list the commands
@@ -21,7 +23,10 @@ serve: $(VENV)/.serving  ## serve the shipped models at http://localhost:3000 (P
 	$(BIN)/bentoml serve --port $(PORT) --timeout-keep-alive 65
 
 ##@ Test
-test: $(VENV)/.development $(VENV)/.kserve  ## run all tests; with MNIST at hand (MNIST_ROOT or data/) all of them
+test: $(VENV)/.development  ## run the tests that are not marked slow, in five minutes; more with MNIST (MNIST_ROOT or data/)
+	$(BIN)/python -m pytest -m "not slow" --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
+
+test-all: $(VENV)/.benchmarks $(VENV)/.kserve  ## run all tests and measure coverage: load, fuzzing, kills, containers, benchmarks
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 

@@ -1,5 +1,6 @@
-"""One healthy server for all end-to-end tests, and BentoML's own client for it."""
+"""The servers that the end-to-end tests share, and clients of them."""
 
+import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,36 +10,17 @@ import httpx
 import pytest
 
 from tests.support.published import publish, publish_stateful
-from tests.support.server import Server, serve
-
-# Small, so that every limit can be met quickly.
-LIMITS = {
-    "MAX_BATCH": 5,
-    "MAX_BODY_BYTES": 1_000_000,
-    "MAX_PIXELS": 10_000,
-    "MAX_BATCH_PIXELS": 20_000,
-}
+from tests.support.server import GUARDS, SMALL_LIMITS, Server, serve
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:
-    """A server of three small models with small limits, on the CPU."""
-    folder = tmp_path_factory.mktemp("server")
-    settings = {"MODELS_DIR": models_dir, "DEVICE": "cpu", **LIMITS}
-    with serve(folder, settings) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def v2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of two classifiers, and of a model of another task that carries state."""
-    models = tmp_path_factory.mktemp("v2_models")
-    publish(models, "lstm")
-    publish(models, "gru", shift=1)
+    """A server of three small classifiers and a model that carries state, with small limits."""
+    models = tmp_path_factory.mktemp("models") / "small"
+    shutil.copytree(models_dir, models)
     publish_stateful(models)
-    limits = {"MAX_V2_BATCH": 6, "MAX_BODY_BYTES": 100_000, "MAX_BATCH": 5}
-    settings = {"MODELS_DIR": models, "DEVICE": "cpu", **limits}
-    with serve(tmp_path_factory.mktemp("v2_server"), settings) as server:
+    settings = {"MODELS_DIR": models, "DEVICE": "cpu", **SMALL_LIMITS}
+    with serve(tmp_path_factory.mktemp("server"), settings) as server:
         yield server
 
 
@@ -46,6 +28,26 @@ def v2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server as `make serve` starts it, but for the port."""
     with serve(tmp_path_factory.mktemp("shipped"), {"DEVICE": "cpu"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:
+    """A server that asks for a key, takes two requests at once, and logs every answer as JSON."""
+    settings = {"MODELS_DIR": models_dir, "DEVICE": "cpu", **GUARDS}
+    with serve(tmp_path_factory.mktemp("guarded"), settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def unready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that has a sound model, `lstm`, and an altered one, `gru`."""
+    models = tmp_path_factory.mktemp("altered")
+    publish(models, "lstm")
+    with (publish(models, "gru") / "model.onnx").open("ab") as file:
+        file.write(b"x")
+    folder = tmp_path_factory.mktemp("unready")
+    with serve(folder, {"MODELS_DIR": models}, status=503) as server:
         yield server
 
 
@@ -65,4 +67,3 @@ def client(server: Server) -> Iterator[Any]:
         from bentoml import SyncHTTPClient
     with SyncHTTPClient(server.url) as client:
         yield client
-    client._temp_dir.cleanup()  # BentoML leaves it to the collector, which warns

@@ -3,9 +3,7 @@
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +13,7 @@ from tests.support.project import ROOT
 from tests.support.published import publish
 from tests.support.server import environment, serve
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +62,8 @@ def bento(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_holds_the_service_and_the_models_and_nothing_else(project: Path, bento: Path) -> None:
     source = bento / "src"
     packed = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
-    service = {f"service/{path.name}" for path in (project / "service").glob("*.py")}
+    modules = (project / "service").rglob("*.py")
+    service = {str(path.relative_to(project)) for path in modules}
     contract = {f"models/{path.name}" for path in (project / "models").glob("*.py")}
     model = {f"models/lstm/{file}" for file in ("manifest.json", "model.onnx", "model.pt")}
     assert packed == service | contract | model | {"bentofile.yaml"}
@@ -75,13 +74,6 @@ def test_the_bento_answers(bento: Path, tmp_path: Path) -> None:
         body = {"sequences": [[[0.0] * 28] * 28]}
         [prediction] = httpx.post(f"{server.url}/predict_sequences", json=body, timeout=30).json()
     assert prediction["model"] == "lstm"
-
-
-def test_it_installs_what_the_project_depends_on_and_cuda() -> None:
-    bentofile: dict[str, Any] = yaml.safe_load((ROOT / "bentofile.yaml").read_text())
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    cuda = project["optional-dependencies"]["cuda"]
-    assert bentofile["python"]["packages"] == [*project["dependencies"], *cuda]
 
 
 def test_its_image_is_for_cuda_and_not_root_s(bento: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.published import picture
 from tests.support.refused import png
 from tests.support.server import Server
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 # As they were seen to work, for npm has no constraints.txt.
 TYPESCRIPT = ["openapi-typescript-codegen@0.31.0", "typescript@5.9.3"]

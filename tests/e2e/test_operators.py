@@ -1,108 +1,197 @@
-"""What an operator may switch on: API keys, other origins, a limit of requests under way."""
+"""What an operator may switch on: keys, origins, limits of load and of time, and a log in JSON."""
 
-import concurrent.futures
-import io
 import json
-from pathlib import Path
+import socket
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
-from PIL import Image
 
-from tests.support.published import picture
-from tests.support.server import Server, serve
+from tests.support.failures import ERRORS, check_failure
+from tests.support.refused import FORM, IMAGE, INFER, JSON, files, png
+from tests.support.server import KEYS, PAGE, Server
 
 pytestmark = pytest.mark.e2e
 
 
-def png(side: int) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture(7)).resize((side, side)).save(file, "PNG")
-    return file.getvalue()
+@pytest.fixture
+def keyed(guarded: Server) -> Iterator[httpx.Client]:
+    key = {"authorization": f"Bearer {KEYS[0]}"}
+    with httpx.Client(base_url=guarded.url, timeout=30, headers=key) as client:
+        yield client
 
 
-def test_keys_and_origins(tmp_path: Path, models_dir: Path) -> None:
-    page = "https://page.example"
-    settings = {"MODELS_DIR": models_dir, "API_KEYS": "a-key other-key", "CORS_ORIGINS": page}
-    with (
-        serve(tmp_path, settings) as server,
-        httpx.Client(base_url=server.url, timeout=30, headers={"origin": page}) as http,
-    ):
-        image = {"image": ("seven.png", png(28))}
-        refused = http.post("/predict", files=image)
-        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "unauthorized")
-        assert refused.headers["access-control-allow-origin"] == page
-        for key in ("a-key", "other-key"):
-            answer = http.post("/predict", files=image, headers={"authorization": f"Bearer {key}"})
-            assert answer.json()["digit"] == 7
-        assert http.get("/metrics").status_code == 401
-        for probe in ("/readyz", "/v2/health/live", "/v2/health/ready"):
-            assert http.get(probe).status_code == 200
-        assert http.get("/v2").status_code == 401
-        asked = {"access-control-request-method": "POST"}
-        assert http.options("/predict", headers=asked).status_code == 200
-        stranger = {**asked, "origin": "https://other.example"}
-        answer = http.options("/predict", headers=stranger)
-        assert "access-control-allow-origin" not in answer.headers
-        assert "a-key" not in server.log
-
-
-def test_no_other_origin_may_ask_unless_it_is_named(http: httpx.Client) -> None:
-    image = {"image": ("seven.png", png(28))}
-    answer = http.post("/predict", files=image, headers={"origin": "https://page.example"})
-    assert answer.status_code == 200
-    assert "access-control-allow-origin" not in answer.headers
-
-
-def test_json_lines_name_the_request(tmp_path: Path, models_dir: Path) -> None:
-    settings = {
-        "MODELS_DIR": models_dir,
-        "LOG_FORMAT": "json",
-        "ACCESS_LOG": "true",
-        "LOG_FORMATS": "mistyped",
-    }
-    with serve(tmp_path, settings) as server, httpx.Client(base_url=server.url) as http:
-        image = {"image": ("seven.png", png(28))}
-        mine = http.post("/predict", files=image, headers={"x-request-id": "order-66"})
-        assert mine.headers["x-request-id"] == "order-66"
-        forged = http.get("/%0aforged", headers={"x-request-id": "two words"})
-        assert len(forged.headers["x-request-id"]) == 32
-        lines = [json.loads(line) for line in server.log.splitlines()]
-    fields = {"time", "level", "logger", "message", "process", "request_id"}
-    access = {"method", "path", "status", "seconds"}
-    for line in lines:
-        assert line.keys() == fields | (access if line["logger"] == "rowreader.access" else set())
-    assert any(
-        "no setting ROWREADER_LOG_FORMATS; did you mean" in line["message"] for line in lines
+class TestKeys:
+    @pytest.mark.parametrize("key", [{}, {"authorization": "Bearer other"}])
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [("POST", "/predict"), ("POST", INFER), ("GET", "/v2"), ("GET", "/"), ("GET", "/metrics")],
     )
-    answers = {line["request_id"]: line for line in lines if line["logger"] == "rowreader.access"}
-    answer = answers["order-66"]
-    assert (answer["method"], answer["path"], answer["status"]) == ("POST", "/predict", 200)
-    assert 0 < answer["seconds"] < 60
-    assert answer["level"] == "INFO"
-    assert answers[forged.headers["x-request-id"]]["path"] == "/\nforged"
+    def test_without_one_nothing_is_answered(
+        self, guarded: Server, key: dict[str, str], method: str, path: str
+    ) -> None:
+        answer = httpx.request(method, guarded.url + path, headers=key, timeout=30)
+        check_failure(answer, "unauthorized")
+
+    @pytest.mark.parametrize("key", KEYS)
+    def test_any_of_several_will_do(self, guarded: Server, key: str) -> None:
+        headers = {"authorization": f"Bearer {key}"}
+        answer = httpx.post(f"{guarded.url}/predict", files=IMAGE, headers=headers, timeout=30)
+        assert answer.json()["digit"] == 7
+
+    @pytest.mark.parametrize("probe", ["/readyz", "/v2/health/live", "/v2/health/ready"])
+    def test_a_probe_needs_none(self, guarded: Server, probe: str) -> None:
+        assert httpx.get(guarded.url + probe, timeout=30).status_code == 200
+
+    def test_none_is_logged(self, guarded: Server, keyed: httpx.Client) -> None:
+        assert keyed.post("/predict", files=IMAGE).status_code == 200
+        assert not [key for key in KEYS if key in guarded.log]
 
 
-def test_no_answer_is_logged_unless_asked_for(server: Server, http: httpx.Client) -> None:
-    answer = http.get("/docs.json", headers={"x-request-id": "quiet"})
-    assert answer.headers["x-request-id"] == "quiet"
-    assert "/docs.json" not in server.log
+class TestOrigins:
+    ASKED = {"access-control-request-method": "POST"}  # noqa: RUF012  read only
+
+    def test_a_page_of_a_named_one_may_ask_without_a_key_whether_it_may(
+        self, guarded: Server
+    ) -> None:
+        headers = {"origin": PAGE, **self.ASKED}
+        answer = httpx.options(f"{guarded.url}/predict", headers=headers, timeout=30)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == PAGE
+
+    def test_a_page_of_another_may_not(self, guarded: Server) -> None:
+        headers = {"origin": "https://other.example", "x-request-id": "mine", **self.ASKED}
+        answer = httpx.options(f"{guarded.url}/predict", headers=headers, timeout=30)
+        check_failure(answer, "origin_not_allowed")
+        assert "https://other.example" in answer.json()["error"]["message"]
+        assert answer.headers["x-request-id"] == "mine"
+        assert "access-control-allow-origin" not in answer.headers
+
+    def test_a_page_can_read_why_it_was_refused(self, guarded: Server) -> None:
+        answer = httpx.post(f"{guarded.url}/predict", headers={"origin": PAGE}, timeout=30)
+        check_failure(answer, "unauthorized")
+        assert answer.headers["access-control-allow-origin"] == PAGE
 
 
-def test_more_than_may_be_under_way_is_told_at_once_when_to_try_again(
-    tmp_path: Path, models_dir: Path
-) -> None:
-    settings = {"MODELS_DIR": models_dir, "MAX_PENDING": 2, "THREADS": 1}
-    images = [("images", ("large.png", png(1000)))] * 20
-    with serve(tmp_path, settings) as server, concurrent.futures.ThreadPoolExecutor(12) as pool:
+class TestLimits:
+    """Two requests at once, three seconds for each, a hundredth of one to read its body."""
 
-        def ask(_: int) -> httpx.Response:
-            return httpx.post(f"{server.url}/predict_batch", files=images, timeout=60)
+    def test_clients_that_send_nothing_more_hold_their_places_no_longer_than_the_timeout(
+        self, keyed: httpx.Client
+    ) -> None:
+        held = {"/predict": begin(keyed, "/predict", FORM), INFER: begin(keyed, INFER, JSON)}
+        try:
+            check_failure(until(keyed, "too_many_requests"), "too_many_requests")
+            check_failure(keyed.post(INFER, json={}), "too_many_requests")
+            for path, connection in held.items():
+                check_failure(answer(connection, keyed, path), "timeout")
+            assert keyed.post("/predict", files=IMAGE).status_code == 200
+        finally:
+            for connection in held.values():
+                connection.close()
 
-        answers = list(pool.map(ask, range(12)))
-        assert {answer.status_code for answer in answers} == {200, 429}
-        for answer in answers:
-            if answer.status_code == 429:
-                assert answer.headers["retry-after"] == "1"
-                assert answer.json()["error"]["code"] == "too_many_requests"
-        assert ask(0).status_code == 200
+    def test_a_body_that_trickles_in_holds_its_place_no_longer(self, keyed: httpx.Client) -> None:
+        trickling = begin(keyed, "/predict_sequences", JSON)
+        with trickling:
+            trickling.settimeout(0.05)
+            received = b""
+            while not received:  # each turn waits for an answer, and sends a little more
+                trickling.sendall(b"1\r\n \r\n")
+                try:
+                    received = trickling.recv(65_536)
+                except TimeoutError:
+                    continue
+            assert received.startswith(b"HTTP/1.1 504")
+        assert keyed.post("/predict", files=IMAGE).status_code == 200
+
+    def test_what_takes_too_long_to_read_is_refused_and_others_are_read(
+        self, keyed: httpx.Client
+    ) -> None:
+        costly = png(np.zeros((7000, 7000), np.uint8))  # 49 megapixels in 50 kilobytes
+        answer = keyed.post("/predict", files=files(costly, field="image"))
+        check_failure(answer, "too_costly")
+        [bad, good] = keyed.post("/predict_batch", files=files(costly, IMAGE[0][1][1])).json()
+        assert bad["error"]["code"] == "too_costly"
+        assert good["digit"] == 7
+
+    def test_numbers_that_take_too_long_to_read_are_refused(self, keyed: httpx.Client) -> None:
+        numbers = b"0.1234567890123456," * 500_000  # 9.5 MB
+        check_failure(keyed.post(INFER, content=b"[" + numbers + b"0]", headers=JSON), "too_costly")
+
+
+class TestLog:
+    FIELDS = frozenset({"time", "level", "logger", "message", "process", "request_id"})
+    ACCESS = frozenset({"method", "path", "status", "seconds"})
+
+    def test_each_line_is_json_and_names_its_request(
+        self, guarded: Server, keyed: httpx.Client
+    ) -> None:
+        mine = keyed.post("/predict", files=IMAGE, headers={"x-request-id": "order-66"})
+        assert mine.headers["x-request-id"] == "order-66"
+        forged = keyed.get("/%0aforged", headers={"x-request-id": "two words"})
+        made_up = forged.headers["x-request-id"]
+        assert len(made_up) == 32
+        guarded.poll(lambda: {"order-66", made_up} <= answers(guarded).keys())
+        for line in lines(guarded):
+            access = self.ACCESS if line["logger"] == "rowreader.access" else set()
+            assert line.keys() == self.FIELDS | access
+        found = answers(guarded)["order-66"]
+        assert (found["method"], found["path"], found["status"]) == ("POST", "/predict", 200)
+        assert found["seconds"] > 0
+        assert found["level"] == "INFO"
+        assert answers(guarded)[made_up]["path"] == "/\nforged"
+
+    def test_a_mistyped_setting_is_named(self, guarded: Server) -> None:
+        mistyped = "no setting ROWREADER_LOG_FORMATS; did you mean ROWREADER_LOG_FORMAT?"
+        assert any(mistyped in line["message"] for line in lines(guarded))
+
+
+def lines(server: Server) -> list[dict[str, Any]]:
+    """What the server has logged; a last line that is not whole is left out."""
+    return [json.loads(line) for line in server.log.splitlines(keepends=True) if line[-1] == "\n"]
+
+
+def answers(server: Server) -> dict[str, dict[str, Any]]:
+    """The line of each answer by the id of its request."""
+    logged = [line for line in lines(server) if line["logger"] == "rowreader.access"]
+    return {line["request_id"]: line for line in logged}
+
+
+def begin(http: httpx.Client, path: str, headers: dict[str, str]) -> socket.socket:
+    """A connection that has sent the head of a request, the beginning of its body, and no more."""
+    url = http.base_url
+    connection = socket.create_connection((url.host, url.port), timeout=30)
+    sent = {"host": url.host, "transfer-encoding": "chunked", **headers}
+    sent["authorization"] = http.headers["authorization"]
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+    connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n1\r\n-\r\n")
+    return connection
+
+
+def until(http: httpx.Client, code: str) -> httpx.Response:
+    """The first answer with this code to one request after the other."""
+    for _ in range(1000):
+        response = http.post("/predict", files=IMAGE)
+        if response.status_code == ERRORS[code].status:
+            return response
+    raise AssertionError(f"none of a thousand requests was answered with {code}")
+
+
+def answer(connection: socket.socket, http: httpx.Client, path: str) -> httpx.Response:
+    """What the server sends at last."""
+    received = b""
+    while b"\r\n\r\n" not in received or not received.endswith(b"}"):
+        part = connection.recv(65_536)
+        assert part, f"the connection ended after {received!r}"
+        received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = [line.split(": ", 1) for line in lines]
+    return httpx.Response(
+        int(status.split()[1]),
+        headers=[(name, value) for name, value in headers],
+        content=body,
+        request=http.build_request("POST", path),
+    )

@@ -12,7 +12,7 @@ import pytest
 from tests.support.project import ROOT
 from tests.support.server import serve
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 class Collector(BaseHTTPRequestHandler):

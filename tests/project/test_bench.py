@@ -16,6 +16,8 @@ from tests.benchmarks.tools.load import Load
 from tests.benchmarks.tools.report import Bound, Goal, Part, Table, summary
 from tests.benchmarks.tools.timing import Spread
 from tests.benchmarks.tools.workloads import PNG
+from tests.support.processes import finish
+from tests.support.processes import start as start_command
 from training.data import mnist
 from training.recipes.shipped import RECIPES
 
@@ -209,13 +211,12 @@ NEEDS = {
 
 
 @pytest.mark.e2e
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("name", bench.WHOLE)
-def test_every_part_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_part_runs(name: str, tmp_path: Path) -> None:
     if reason := NEEDS[name]:
         pytest.skip(reason)
-    monkeypatch.setattr("sys.argv", ["bench", name, "--quick", "--folder", str(tmp_path)])
-    bench.main()
+    finish(start_command("tests.benchmarks.bench", name, "--quick", "--folder", str(tmp_path)))
     kept = json.loads((tmp_path / f"{name}.json").read_text())
     assert kept["rows"]
     assert all(row.keys() for row in kept["rows"])

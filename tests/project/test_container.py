@@ -1,9 +1,8 @@
-"""The Dockerfile says what pyproject.toml and bentofile.yaml say, and its image is not root's."""
+"""Dockerfile and bentofile.yaml say what pyproject.toml says, and the image is not root's."""
 
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ import yaml
 from packaging.requirements import Requirement
 
 from tests.support.dockerfile import Instruction, image, stages
-from tests.support.project import ROOT
+from tests.support.project import ROOT, described
 
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = described()
 BENTOFILE: dict[str, Any] = yaml.safe_load((ROOT / "bentofile.yaml").read_text())
 
 
@@ -35,6 +34,11 @@ def requirements(device: str, folder: Path) -> list[str]:
         environment = {"PATH": f"{folder}:/usr/bin:/bin"}
         subprocess.run(["sh", "-ec", command], cwd=folder, env=environment, check=True)
     return (folder / "requirements.txt").read_text().splitlines()
+
+
+def test_the_bento_installs_the_dependencies_and_cuda() -> None:
+    cuda = PROJECT["optional-dependencies"]["cuda"]
+    assert BENTOFILE["python"]["packages"] == [*PROJECT["dependencies"], *cuda]
 
 
 def test_the_gpu_image_installs_the_dependencies_and_cuda(tmp_path: Path) -> None:

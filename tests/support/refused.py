@@ -1,4 +1,4 @@
-"""Requests that are refused: how, by which route, with which status and code."""
+"""Requests that are refused: by which route, with which status and code."""
 
 import io
 import json
@@ -24,6 +24,7 @@ def files(*contents: bytes, field: str = "images") -> list[tuple[str, tuple[str,
 
 
 def stream(megabytes: int) -> Iterator[bytes]:
+    """A body whose length is not told beforehand; it can be sent once."""
     return (b"x" * 100_000 for _ in range(10 * megabytes))
 
 
@@ -34,11 +35,16 @@ JSON = {"content-type": "application/json"}
 FORM = {"content-type": "multipart/form-data; boundary=b"}
 
 INFER = "/v2/models/lstm/infer"
-TENSOR = {"name": "rows", "shape": [2, 28, 28], "datatype": "FP32", "data": [ROWS, ROWS]}
+TENSOR: dict[str, Any] = {
+    "name": "rows",
+    "shape": [2, 28, 28],
+    "datatype": "FP32",
+    "data": [ROWS, ROWS],
+}
 NOT_A_NUMBER = json.dumps({"inputs": [{**TENSOR, "data": [float("nan")]}]})
 LENGTH = "inference-header-content-length"
 
-# By a server of small limits, see `LIMITS`.
+# By a server of `lstm`, `gru` and `rnn`, a `stateful` model of another task, and small limits.
 REFUSED: list[Refused] = [
     ("POST", "/predict", 404, "model_not_found", {"files": IMAGE, "data": {"model": "vit"}}),
     ("POST", "/predict", 404, "model_not_found",
@@ -101,30 +107,20 @@ REFUSED: list[Refused] = [
     ("GET", "/predict", 405, "method_not_allowed", {}),
     ("DELETE", "/readyz", 405, "method_not_allowed", {}),
     ("POST", "/docs.json", 405, "method_not_allowed", {}),
-]  # fmt: skip
+    ("POST", "/predict", 422, "wrong_task", {"files": IMAGE, "data": {"model": "stateful"}}),
+    ("POST", "/predict_sequences", 422, "wrong_task",
+     {"json": {"sequences": [ROWS], "model": "stateful"}}),
 
-# By a server of `lstm`, `gru` and a `stateful` model of another task, `MAX_V2_BATCH` 6.
-REFUSED_V2: list[Refused] = [
     ("POST", INFER, 400, "invalid_json", {"content": b"{", "headers": JSON}),
     ("POST", INFER, 400, "invalid_json", {"content": b""}),
     ("POST", INFER, 400, "malformed_request", {"content": b"{}", "headers": {LENGTH: "3"}}),
     ("POST", INFER, 400, "malformed_request", {"content": b"{}", "headers": {LENGTH: "-1"}}),
     ("POST", INFER, 400, "unknown_tensor", {"json": {"inputs": [{**TENSOR, "name": "x"}]}}),
-    (
-        "POST",
-        INFER,
-        400,
-        "unknown_tensor",
-        {"json": {"inputs": [TENSOR], "outputs": [{"name": "x"}]}},
-    ),
+    ("POST", INFER, 400, "unknown_tensor",
+     {"json": {"inputs": [TENSOR], "outputs": [{"name": "x"}]}}),
     ("POST", "/v2/models/vit/infer", 404, "model_not_found", {"json": {"inputs": [TENSOR]}}),
-    (
-        "POST",
-        "/v2/models/lstm/versions/2/infer",
-        404,
-        "model_not_found",
-        {"json": {"inputs": [TENSOR]}},
-    ),
+    ("POST", "/v2/models/lstm/versions/2/infer", 404, "model_not_found",
+     {"json": {"inputs": [TENSOR]}}),
     ("GET", "/v2/models/vit", 404, "model_not_found", {}),
     ("GET", "/v2/models/vit/ready", 404, "model_not_found", {}),
     ("GET", "/v2/models/lstm/stats", 404, "not_found", {}),
@@ -132,50 +128,22 @@ REFUSED_V2: list[Refused] = [
     ("GET", INFER, 405, "method_not_allowed", {}),
     ("POST", "/v2", 405, "method_not_allowed", {}),
     ("POST", "/v2/health/ready", 405, "method_not_allowed", {}),
-    ("POST", INFER, 413, "body_too_large", {"content": bytes(100_001)}),
-    ("POST", INFER, 413, "body_too_large", {"content": (bytes(1000) for _ in range(200))}),
-    (
-        "POST",
-        INFER,
-        413,
-        "batch_too_large",
-        {"json": {"inputs": [{**TENSOR, "shape": [7, 28, 28]}]}},
-    ),
+    ("POST", INFER, 413, "body_too_large", {"content": bytes(1_000_001)}),
+    ("POST", INFER, 413, "body_too_large", {"content": stream(2)}),
+    ("POST", INFER, 413, "batch_too_large",
+     {"json": {"inputs": [{**TENSOR, "shape": [7, 28, 28]}]}}),
     ("POST", INFER, 415, "unsupported_media_type", {"data": {"inputs": "x"}}),
-    (
-        "POST",
-        INFER,
-        415,
-        "unsupported_media_type",
-        {"content": b"{}", "headers": {"content-encoding": "gzip"}},
-    ),
-    (
-        "POST",
-        INFER,
-        415,
-        "unsupported_media_type",
-        {"content": b"x", "headers": {"content-type": "application/x-pickle"}},
-    ),
+    ("POST", INFER, 415, "unsupported_media_type",
+     {"content": b"{}", "headers": {"content-encoding": "gzip"}}),
+    ("POST", INFER, 415, "unsupported_media_type",
+     {"content": b"x", "headers": {"content-type": "application/x-pickle"}}),
     ("POST", INFER, 422, "missing_field", {"json": {}}),
     ("POST", INFER, 422, "missing_field", {"json": {"inputs": []}}),
     ("POST", INFER, 422, "unexpected_field", {"json": {"inputs": [TENSOR, TENSOR]}}),
     ("POST", INFER, 422, "wrong_type", {"json": {"inputs": [{**TENSOR, "datatype": "FP64"}]}}),
     ("POST", INFER, 422, "wrong_shape", {"json": {"inputs": [{**TENSOR, "shape": [-1, 28, 28]}]}}),
-    (
-        "POST",
-        INFER,
-        422,
-        "out_of_range",
-        {"json": {"inputs": [{**TENSOR, "data": [2] * 2 * 28 * 28}]}},
-    ),
+    ("POST", INFER, 422, "out_of_range",
+     {"json": {"inputs": [{**TENSOR, "data": [2] * 2 * 28 * 28}]}}),
     ("POST", INFER, 422, "not_finite", {"content": NOT_A_NUMBER}),
     ("POST", INFER, 422, "empty_batch", {"json": {"inputs": [{**TENSOR, "shape": [0, 28, 28]}]}}),
-    ("POST", "/predict", 422, "wrong_task", {"files": IMAGE, "data": {"model": "stateful"}}),
-    (
-        "POST",
-        "/predict_sequences",
-        422,
-        "wrong_task",
-        {"json": {"sequences": [ROWS], "model": "stateful"}},
-    ),
-]
+]  # fmt: skip

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,30 @@ import httpx
 import psutil
 
 from service.settings import PREFIX
+from tests.support.polling import poll
 from tests.support.project import ROOT
 
-DEADLINE = 60.0
+# So small that every limit can be met by small requests.
+SMALL_LIMITS = {
+    "MAX_BATCH": 5,
+    "MAX_V2_BATCH": 6,
+    "MAX_BODY_BYTES": 1_000_000,
+    "MAX_PIXELS": 10_000,
+    "MAX_BATCH_PIXELS": 20_000,
+}
+# All that guards a server, with limits that a test can reach.
+PAGE = "https://page.example"
+KEYS = ("a-key", "other-key")
+GUARDS = {
+    "API_KEYS": " ".join(KEYS),
+    "CORS_ORIGINS": PAGE,
+    "MAX_PENDING": 2,
+    "TIMEOUT_SECONDS": 3,
+    "MAX_PARSE_SECONDS": 0.01,
+    "ACCESS_LOG": "true",
+    "LOG_FORMAT": "json",
+    "LOG_FORMATS": "mistyped",
+}
 
 
 @dataclass
@@ -34,25 +54,23 @@ class Server:
 
     def wait(self, path: str = "/readyz", status: int = 200) -> httpx.Response:
         """Ask until `path` answers with `status`; fail with the log when it does not in time."""
-        end = time.monotonic() + DEADLINE
-        while time.monotonic() < end and self.process.poll() is None:
+
+        def answered() -> httpx.Response | None:
+            assert self.process.poll() is None, f"the server has ended:\n{self.log}"
             with contextlib.suppress(httpx.TransportError):
                 response = httpx.get(self.url + path, timeout=5)
-                if response.status_code == status:
-                    return response
-            time.sleep(0.05)  # between two questions, not instead of them
-        raise AssertionError(f"{path} did not answer {status}:\n{self.log}")
+                return response if response.status_code == status else None
+            return None
+
+        return poll(answered, lambda: f"{path} did not answer {status}:\n{self.log}", pause=0.05)
 
     def poll(self, reached: Callable[[], bool]) -> None:
         """Ask until `reached()`; fail with the log when it is not in time."""
-        end = time.monotonic() + DEADLINE
-        while not reached():
-            assert time.monotonic() < end, self.log
-            time.sleep(0.02)  # between two questions, not instead of them
+        poll(reached, lambda: self.log)
 
     @property
     def workers(self) -> list[psutil.Process]:
-        """Its worker processes."""
+        """The processes that answer requests; not those that parse for them."""
         children = psutil.Process(self.process.pid).children(recursive=True)
         return [child for child in children if "--worker-id" in _command(child)]
 
@@ -82,15 +100,16 @@ def serve(
     cwd: Path = ROOT,
     status: int = 200,
     as_shipped: bool = False,
+    python: Path = Path(sys.executable),
 ) -> Iterator[Server]:
-    """`bentoml serve` with `arguments` in `cwd`, once `/readyz` answers `status`.
+    """`bentoml serve` with `arguments` in `cwd` by `python`, once `/readyz` answers `status`.
 
     `folder` takes its log and BentoML's home; `settings` are the environment's `ROWREADER_...`,
     without this prefix. Unless `as_shipped`, its coverage is measured if this process's is, which
     takes half of its time, and nobody is refused because work would wait for too long.
     """
     port = free_port()
-    command = [sys.executable, "-m", "bentoml", "serve", *arguments, "--port", str(port)]
+    command = [str(python), "-m", "bentoml", "serve", *arguments, "--port", str(port)]
     environ = environment(folder, settings, as_shipped=as_shipped)
     with started(command, folder, environ, port, cwd) as server:
         server.wait(status=status)

@@ -1,8 +1,8 @@
 """What KServe's own client gets from a server: `python kserve_client.py URL < rows.json`.
 
-It runs in an environment of its own, made by `make test`, for KServe takes older libraries than the
-service (protobuf below 7, psutil below 6). So it knows nothing of RowReader: rows come in by the
-standard input, and what the server answered goes out as JSON.
+It runs in an environment of its own, made by `make test-all`, for KServe takes older libraries than
+the service (protobuf below 7, psutil below 6). So it knows nothing of RowReader: rows come in by
+the standard input, and what the server answered goes out as JSON.
 """
 
 import asyncio

@@ -10,24 +10,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.project import ROOT
 from tests.support.published import picture
 from tests.support.server import Server
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 PYTHON = Path(os.environ.get("KSERVE_PYTHON", f"{sys.prefix}/kserve/bin/python"))
-PROGRAM = ROOT / "tests" / "e2e" / "kserve_client.py"
+PROGRAM = Path(__file__).with_name("kserve_client.py")
 ROWS = np.stack([picture(d) for d in (3, 7)]).astype(np.float32) / np.float32(255)
 
 
 @pytest.fixture(scope="module")
-def answers(v2_server: Server) -> dict[str, Any]:
+def answers(server: Server) -> dict[str, Any]:
     """What the client got."""
     if not PYTHON.exists():
-        pytest.skip("KServe's client is not installed; `make test` does it, or set KSERVE_PYTHON")
+        pytest.skip(
+            f"KServe's client is not at {PYTHON}: run `make test-all`, or set KSERVE_PYTHON"
+        )
     done = subprocess.run(
-        [PYTHON, PROGRAM, v2_server.url],
+        [PYTHON, PROGRAM, server.url],
         input=json.dumps(ROWS.tolist()),
         capture_output=True,
         text=True,

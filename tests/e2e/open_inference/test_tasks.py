@@ -9,9 +9,9 @@ import pytest
 from tritonclient import http as triton
 
 from service.images.reading import read_image
-from tests.e2e.open_inference.test_triton import sent
 from tests.support.project import ROOT
 from tests.support.server import Server
+from tests.support.triton import sent
 from training.data.sine_windows import windows
 
 pytestmark = pytest.mark.e2e

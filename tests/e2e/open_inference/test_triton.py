@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from tritonclient import http as triton
 from tritonclient.http import aio
 from tritonclient.utils import InferenceServerException
 
 from tests.support.published import picture
 from tests.support.server import Server
+from tests.support.triton import sent, wanted
 
 pytestmark = pytest.mark.e2e
 
@@ -20,20 +20,10 @@ ROWS = np.stack([picture(d) for d in (3, 7)]).astype(np.float32) / np.float32(25
 
 
 @pytest.fixture
-def client(v2_server: Server) -> Iterator[Any]:
-    client = triton.InferenceServerClient(v2_server.url.removeprefix("http://"))
+def client(server: Server) -> Iterator[Any]:
+    client = triton.InferenceServerClient(server.url.removeprefix("http://"))
     yield client
     client.close()
-
-
-def sent(name: str, values: NDArray[np.float32], *, binary: bool = True, kind: Any = triton) -> Any:
-    tensor = kind.InferInput(name, list(values.shape), "FP32")
-    tensor.set_data_from_numpy(values, binary_data=binary)
-    return tensor
-
-
-def wanted(name: str, *, binary: bool = True, kind: Any = triton) -> Any:
-    return kind.InferRequestedOutput(name, binary_data=binary)
 
 
 class TestTritonClient:
@@ -111,7 +101,7 @@ class TestTritonClient:
             ("lstm", sent("rows", ROWS[:, 1:]), "422", "expected [batch, 28, 28]"),
             ("lstm", sent("rows", ROWS[:0]), "422", "batch at least 1"),
             ("lstm", sent("rows", np.repeat(ROWS, 4, 0)), "413", "may be at most 6"),
-            ("lstm", sent("rows", np.repeat(ROWS, 16, 0)), "413", "at most 100000 are allowed"),
+            ("lstm", sent("rows", np.repeat(ROWS, 160, 0)), "413", "at most 1000000 are allowed"),
             ("stateful", sent("rows", ROWS), "422", "inputs lacks 'total'"),
         ],
         ids=lambda value: value[:40] if isinstance(value, str) else "",
@@ -132,9 +122,9 @@ class TestTritonClient:
             client.infer("lstm", [sent("rows", ROWS)], outputs=[labels])
 
 
-def test_the_asynchronous_client(v2_server: Server) -> None:
+def test_the_asynchronous_client(server: Server) -> None:
     async def ask() -> None:
-        address = v2_server.url.removeprefix("http://")
+        address = server.url.removeprefix("http://")
         async with aio.InferenceServerClient(address) as client:
             assert await client.is_server_live()
             assert await client.is_server_ready()

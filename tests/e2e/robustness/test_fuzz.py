@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -17,17 +16,16 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from service.openapi.document import routes
-from service.settings import Settings
 from tests.support.broken_images.corpus import broken
 from tests.support.refused import IMAGE
 from tests.support.server import Server
+from tests.support.smoke import EVERY_ROUTE
 from tests.support.sound_images import whole
 
-pytestmark = [pytest.mark.e2e, pytest.mark.long]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 # Each that the document describes, itself left out.
-ROUTES = sorted(set(routes(Settings.from_environment())) - {"/", "/docs.json"})
+ROUTES = sorted(EVERY_ROUTE.keys() - {"/", "/docs.json"})
 EXAMPLES = {"/predict_sequences": 12}  # of 784 numbers each, which are slow to make up
 # Not whether data is accepted that fits its schema, or refused that does not: of an image, a schema
 # says no more than that it is bytes.
@@ -73,15 +71,10 @@ def test_an_answer_is_as_documented(schema: Any, route: str) -> None:
         fuzzed(operation, GenerationMode.NEGATIVE)()
 
 
-def workers(server: Server) -> set[int]:
-    processes = psutil.Process(server.process.pid).children(recursive=True)
-    return {process.pid for process in processes if "--worker-id" in process.cmdline()}
-
-
 def test_a_broken_image_is_read_or_refused_and_harms_nobody(
     server: Server, http: httpx.Client
 ) -> None:
-    before = workers(server)
+    before, logged = server.workers, len(server.log)
     assert before
 
     def ask(name: str) -> tuple[str, int]:
@@ -96,6 +89,6 @@ def test_a_broken_image_is_read_or_refused_and_harms_nobody(
     statuses = dict(map(ask, [*small, *whole()]))
     assert {name: statuses[name] for name in whole()} == dict.fromkeys(whole(), 200)
     assert set(statuses.values()) == {200, 413, 415}
-    assert workers(server) == before
+    assert server.workers == before
     assert http.post("/predict", files=IMAGE).json()["digit"] == 7
-    assert "Traceback" not in server.log
+    assert "Traceback" not in server.log[logged:]

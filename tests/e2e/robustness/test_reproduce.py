@@ -1,32 +1,25 @@
-"""The real command that reproduces the tutorials, on a small budget: stopped, killed, gone on."""
+"""The real command that reproduces the tutorials, on a small budget: stopped, killed, resumed."""
 
 import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.e2e.robustness.test_kill import DEADLINE, kill_when
+from tests.support.processes import DEADLINE, finish, kill_when, start, wait_while_it_runs
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 NAMES = ("lstm-64", "mlp-50", "sine")
 SEEDS = 2
 
 
-def start(root: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "training.reproduce", *NAMES, "--dataset", "digits"]
+def reproduce(root: Path) -> subprocess.Popen[bytes]:
     folders = ["--runs-dir", str(root / "runs"), "--report-dir", str(root / "report")]
-    return subprocess.Popen(
-        [*command, *folders, "--seeds", str(SEEDS), "--workers", "2", "--device", "cpu"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    budget = ["--dataset", "digits", "--seeds", str(SEEDS), "--workers", "2", "--device", "cpu"]
+    return start("training.reproduce", *NAMES, *budget, *folders)
 
 
 def records(root: Path) -> dict[Path, int]:
@@ -35,42 +28,35 @@ def records(root: Path) -> dict[Path, int]:
 
 
 def test_a_killed_command_goes_on_and_repeats_no_finished_seed(tmp_path: Path) -> None:
-    process = start(tmp_path)
-    crew: list[psutil.Process] = []
+    process = reproduce(tmp_path)
+    workers: list[psutil.Process] = []
 
     def reached() -> object:
-        crew[:] = psutil.Process(process.pid).children(recursive=True) or crew
+        workers[:] = psutil.Process(process.pid).children(recursive=True) or workers
         return records(tmp_path)
 
     kill_when(process, reached)
-    process.communicate()
-    _, orphans = psutil.wait_procs(crew, timeout=DEADLINE)
+    _, orphans = psutil.wait_procs(workers, timeout=DEADLINE)
     assert orphans == []
     kept = records(tmp_path)
     assert 1 <= len(kept) < SEEDS * len(NAMES)
 
-    process = start(tmp_path)
-    printed, told = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 0, told.decode()
+    printed, _ = finish(reproduce(tmp_path))
     for name in NAMES:
-        assert f"| `{name}`: " in printed.decode()
+        assert f"| `{name}`: " in printed
     everything = records(tmp_path)
     assert len(everything) == SEEDS * len(NAMES)
     assert everything.items() >= kept.items()
     assert (tmp_path / "report" / "report.md").is_file()
 
-    again = start(tmp_path)
-    assert again.communicate(timeout=DEADLINE)[0] == printed
+    again, _ = finish(reproduce(tmp_path))
+    assert again == printed
     assert records(tmp_path) == everything
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
-    process = start(tmp_path)
-    deadline = time.monotonic() + DEADLINE
-    while not records(tmp_path):
-        assert process.poll() is None, "the command ended before the moment to stop it"
-        assert time.monotonic() < deadline, "the moment to stop it never came"
-        time.sleep(0.01)  # between two questions, not instead of them
+    process = reproduce(tmp_path)
+    wait_while_it_runs(process, lambda: records(tmp_path))
     os.killpg(process.pid, signal.SIGINT)  # as the terminal does: to every process of the group
     _, told = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.support.server import DEADLINE, Server, serve
+from tests.support.polling import DEADLINE
+from tests.support.server import Server, serve
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 PATH = "/v2/models/autoencoder-decoder/infer"
 ROWS = 1024
@@ -40,11 +41,16 @@ def status(server: Server, body: object = SMALL) -> int:
     return httpx.post(server.url + PATH, json=body, timeout=DEADLINE).status_code
 
 
-@pytest.mark.parametrize("limit", [{"MAX_PENDING": 1}, {"MAX_PENDING_BYTES": 1_000_000}])
-def test_an_answer_that_is_not_read_keeps_its_place_until_its_time_is_up(
-    tmp_path: Path, limit: dict[str, object]
-) -> None:
-    with serve(tmp_path, {**limit, "TIMEOUT_SECONDS": 3}) as server:
+@pytest.fixture(scope="module")
+def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that gives each request five seconds, and has room for one large answer, not two."""
+    settings = {"MAX_PENDING_BYTES": 12_000_000, "TIMEOUT_SECONDS": 5}
+    with serve(tmp_path_factory.mktemp("roomy"), settings) as server:
+        yield server
+
+
+def test_an_answer_that_is_not_read_keeps_its_place_until_its_time_is_up(tmp_path: Path) -> None:
+    with serve(tmp_path, {"MAX_PENDING": 1, "TIMEOUT_SECONDS": 3}) as server:
         with ask_and_do_not_read(server.url):
             assert status(server) == 429
             server.poll(lambda: status(server) == 200)
@@ -52,23 +58,23 @@ def test_an_answer_that_is_not_read_keeps_its_place_until_its_time_is_up(
         assert "Traceback" not in server.log
 
 
-def test_an_answer_for_which_there_is_no_room_is_refused_once_it_is_made(tmp_path: Path) -> None:
-    with serve(tmp_path, {"MAX_PENDING_BYTES": 12_000_000}) as server:
-        with ask_and_do_not_read(server.url):
-            refusal = httpx.post(server.url + PATH, json=LARGE, timeout=DEADLINE)
-            assert refusal.status_code == 429
-            assert "more are taken; try again in a second" in refusal.json()["error"]
-            assert refusal.headers["Retry-After"] == "1"
-            assert status(server) == 200
-        server.poll(lambda: status(server, LARGE) == 200)
-        assert "Traceback" not in server.log
+def test_an_answer_that_is_not_read_keeps_its_bytes_until_its_time_is_up(roomy: Server) -> None:
+    logged = len(roomy.log)
+    with ask_and_do_not_read(roomy.url):
+        refusal = httpx.post(roomy.url + PATH, json=LARGE, timeout=DEADLINE)
+        assert refusal.status_code == 429
+        assert "more are taken; try again in a second" in refusal.json()["error"]
+        assert refusal.headers["Retry-After"] == "1"
+        assert status(roomy) == 200
+        roomy.poll(lambda: status(roomy, LARGE) == 200)
+    assert "was cut off: the request was not done within 5 s" in roomy.log[logged:]
+    assert "Traceback" not in roomy.log
 
 
-def test_a_large_answer_that_is_read_slowly_arrives_whole(tmp_path: Path) -> None:
-    with serve(tmp_path, {}) as server:
-        with httpx.stream("POST", server.url + PATH, json=LARGE, timeout=DEADLINE) as answer:
-            body = b"".join(answer.iter_raw(chunk_size=10_000))
-        assert len(body) == int(answer.headers["content-length"]) > 4_000_000
-        [output] = json.loads(body)["outputs"]
-        assert output["shape"] == [ROWS, 28, 28]
-        assert len(output["data"]) == ROWS * 28 * 28
+def test_a_large_answer_that_is_read_slowly_arrives_whole(roomy: Server) -> None:
+    with httpx.stream("POST", roomy.url + PATH, json=LARGE, timeout=DEADLINE) as answer:
+        body = b"".join(answer.iter_raw(chunk_size=10_000))
+    assert len(body) == int(answer.headers["content-length"]) > 4_000_000
+    [output] = json.loads(body)["outputs"]
+    assert output["shape"] == [ROWS, 28, 28]
+    assert len(output["data"]) == ROWS * 28 * 28

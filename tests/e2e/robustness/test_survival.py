@@ -1,27 +1,32 @@
 """What is given up stops, and a worker that dies is replaced."""
 
 import contextlib
+import dataclasses
 import io
 import itertools
+import os
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 from PIL import Image
 
+from tests.support.devices import EACH, PROVIDERS
 from tests.support.project import ROOT
 from tests.support.published import picture
 from tests.support.server import Server, serve
 from tests.support.traffic import keep_asking, upload
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 DIGIT = (ROOT / "docs" / "seven.png").read_bytes()
-SEVEN = upload(DIGIT, 7)
+WORKERS = 2
 
 
 def figure(server: Server, name: str) -> float:
@@ -42,25 +47,19 @@ def png(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def test_a_killed_worker_comes_back(tmp_path: Path, models_dir: Path) -> None:
-    with serve(tmp_path, {"MODELS_DIR": models_dir}) as server:
-        [worker] = server.workers
-        worker.send_signal(signal.SIGKILL)
-        psutil.wait_procs([worker], timeout=10)
-        server.wait()
-        body = {"sequences": [[[0.0] * 28] * 28]}
-        answer = httpx.post(f"{server.url}/predict_sequences", json=body, timeout=30)
-        assert answer.json()[0]["model"] == "lstm"
+@EACH
+def test_the_service_goes_on_when_a_worker_is_killed_under_load(
+    tmp_path: Path, device: str
+) -> None:
+    def right(answer: Any) -> bool:
+        return bool(answer["digit"] == 7 and answer["provider"] == PROVIDERS[device])
 
-
-def test_the_service_goes_on_when_a_worker_is_killed_under_load(tmp_path: Path) -> None:
-    settings = {"DEVICE": "cpu", "WORKERS": 2}
+    asks = itertools.repeat(dataclasses.replace(upload(DIGIT, 7), right=right))
+    settings = {"DEVICE": device, "WORKERS": WORKERS}
     with serve(tmp_path, settings) as server, ThreadPoolExecutor(1) as pool:
-        server.poll(lambda: len(server.workers) == 2)
+        server.poll(lambda: len(server.workers) == WORKERS)
         done = threading.Event()
-        load = pool.submit(
-            keep_asking, server.url, itertools.repeat(SEVEN), connections=8, until=done.is_set
-        )
+        load = pool.submit(keep_asking, server.url, asks, connections=8, until=done.is_set)
         try:
             victim = server.workers[0]
             server.poll(lambda: answered(server) > 50)
@@ -68,7 +67,9 @@ def test_the_service_goes_on_when_a_worker_is_killed_under_load(tmp_path: Path) 
             psutil.wait_procs([victim], timeout=10)
             asked = answered(server)
             server.poll(lambda: answered(server) > asked + 50)  # the other goes on meanwhile
-            server.poll(lambda: len(server.workers) == 2 and victim not in server.workers)
+            server.poll(lambda: len(server.workers) == WORKERS and victim not in server.workers)
+            ready = f"'lstm': '{PROVIDERS[device]}'"  # a line of each worker's log
+            server.poll(lambda: server.log.count(ready) == WORKERS + 1)
             asked = answered(server)
             server.poll(lambda: answered(server) > asked + 50)
         finally:
@@ -78,6 +79,16 @@ def test_the_service_goes_on_when_a_worker_is_killed_under_load(tmp_path: Path) 
     # What the killed worker was at, or had just been sent.
     assert len(lost) <= 8
     assert all(answer.right for answer in answers if answer not in lost)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells of a parent's end")
+def test_a_worker_ends_when_its_supervisor_is_killed(tmp_path: Path, models_dir: Path) -> None:
+    with serve(tmp_path, {"MODELS_DIR": models_dir, "DEVICE": "cpu"}) as server:
+        children = psutil.Process(server.process.pid).children(recursive=True)
+        assert len(children) > 1  # a worker, and what parses for it
+        os.kill(server.process.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(children, timeout=30)
+        assert alive == []
 
 
 def test_what_was_accepted_is_answered_before_the_end(tmp_path: Path) -> None:
