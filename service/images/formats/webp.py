@@ -25,7 +25,8 @@ def read_size(data: bytes) -> tuple[int, int]:
 # Chunks of an extended WebP, one for each frame and a few for metadata. Larger: crafted files hold
 # the interpreter for longer; smaller: long animations are refused.
 _MOST_CHUNKS = 5_000
-_METADATA = _EXIF, _XMP, _PROFILE = b"EXIF", b"XMP ", b"ICCP"
+_EXIF, _XMP = b"EXIF", b"XMP "
+_METADATA = _EXIF, _XMP, b"ICCP"  # which is a colour profile
 
 
 def strip(data: bytes) -> tuple[bytes, int]:
