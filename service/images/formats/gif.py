@@ -39,7 +39,7 @@ def _end_of_screen(data: bytes) -> int:
 # Blocks of extensions, each of at most 255 bytes, in front of the first frame; a colour profile and
 # an XMP packet take some 200. Larger: crafted files hold the interpreter for longer; smaller: files
 # with long comments are refused.
-_MOST_BLOCKS = 2_000
+_MOST_BLOCKS = 1_000
 
 
 def _find_frame(data: bytes) -> tuple[list[bytes], int]:

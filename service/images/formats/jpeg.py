@@ -79,7 +79,7 @@ def has_end(data: bytes) -> bool:
 
 # Segments in front of the pixels. Cameras write a dozen, and up to 160 where metadata hold a depth
 # map of 10 MB. Larger: crafted files hold the interpreter for longer; smaller: such are refused.
-_MOST_SEGMENTS = 500
+_MOST_SEGMENTS = 300
 # Bytes between segments, together; a few cameras write some. Larger and smaller: as above.
 _MOST_FILL_BYTES = 16_384
 

@@ -25,24 +25,34 @@ def read_size(data: bytes) -> tuple[int, int]:
 # Chunks of an extended WebP, one for each frame and a few for metadata. Larger: crafted files hold
 # the interpreter for longer; smaller: long animations are refused.
 _MOST_CHUNKS = 5_000
+_EXIF, _XMP = b"EXIF", b"XMP "
+_METADATA = _EXIF, _XMP, b"ICCP"  # which is a colour profile
 
 
 def strip(data: bytes) -> tuple[bytes, int]:
-    """Give a WebP back as it is, for libwebp passes over metadata; and its orientation.
+    """Leave of a WebP all but metadata, which only extended ones have; read its orientation.
 
     Raises:
         NotAnImageError: it has absurdly many chunks.
 
     """
-    if data[12:16] != _EXTENDED:  # others have no metadata
+    if data[12:16] != _EXTENDED:
         return data, 1
-    found = {b"EXIF": b"", b"XMP ": b""}
-    at = 12
+    view, kept, found = memoryview(data), [], dict.fromkeys(_METADATA, b"")
+    [size] = struct.unpack_from("<L", data, 4)
+    at, end = 12, min(8 + size, len(data))
     for _ in range(_MOST_CHUNKS):
-        if at + 8 > len(data):
-            return data, read_orientation(found[b"EXIF"], found[b"XMP "])
+        if at + 8 > end:
+            break
         kind, length = struct.unpack_from("<4sL", data, at)
-        if kind in found and not found[kind]:
-            found[kind] = data[at + 8 : at + 8 + min(length, MOST_EXIF_BYTES)]
-        at += 8 + length + length % 2
-    raise over_limit("chunks", _MOST_CHUNKS)
+        following = at + 8 + length + length % 2
+        if kind in _METADATA:
+            size -= following - at
+            found[kind] = found[kind] or data[at + 8 : at + 8 + min(length, MOST_EXIF_BYTES)]
+        else:
+            kept.append(view[at:following])
+        at = following
+    else:
+        raise over_limit("chunks", _MOST_CHUNKS)
+    orientation = read_orientation(found[_EXIF], found[_XMP])
+    return b"".join([b"RIFF", struct.pack("<L", max(size, 0)), b"WEBP", *kept]), orientation
