@@ -26,9 +26,8 @@ serve: $(VENV)/.serving  ## serve the shipped models at http://localhost:3000 (P
 test: $(VENV)/.development  ## run the tests that are not marked slow, in five minutes; more with MNIST (MNIST_ROOT or data/)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
 
-test-all: $(VENV)/.benchmarks $(VENV)/.kserve  ## run all tests and measure coverage: load, fuzzing, kills, containers, benchmarks
-	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+test-all: $(VENV)/.benchmarks $(VENV)/.kserve  ## run the rest: load, attacks, fuzzing, kills, containers, benchmarks; 25 minutes
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 ##@ Train
 train: $(VENV)/.training  ## train what has no finished run, export, prove and publish what ships

@@ -81,6 +81,7 @@ class ParserPool:
         self,
         function: Callable[..., Any],
         *arguments: Any,
+        slow: bool = False,
         patient: bool = False,
         timed: Timer = contextlib.nullcontext,
     ) -> Any:
@@ -89,6 +90,7 @@ class ParserPool:
         Args:
             function: one of a module, by whose name it is found there.
             arguments: anything that can be pickled.
+            slow: begin where tasks may take long, for it is known that this one will.
             patient: wait for a turn for any time.
             timed: makes a context that is held while a process is at the task.
 
@@ -101,7 +103,8 @@ class ParserPool:
         """
         task = pickle.dumps((function.__module__, function.__name__, arguments), protocol=5)
         with contextlib.suppress(_EndedError):
-            return await self._quick.run(task, patient=patient, timed=timed)
+            if not slow:
+                return await self._quick.run(task, patient=patient, timed=timed)
         with contextlib.suppress(_EndedError):
             return await self._slow.run(task, patient=patient, timed=timed)
         raise TooCostlyError(

@@ -1,6 +1,7 @@
-"""From the bytes of an image to what a model reads: the one entry to decoding and normalising."""
+"""From the bytes of an image to the rows that a model reads: decoding, then normalising."""
 
-from service.images.decode import FORMATS, decode
+from service.images.decode import decode
+from service.images.image_file import FORMATS
 from service.images.normalising.ink import Finding
 from service.images.normalising.normalise import Reading, normalise
 from service.images.normalising.redraw import SIDE
@@ -9,9 +10,9 @@ __all__ = ["FORMATS", "SIDE", "Finding", "Reading", "read_image"]
 
 
 def read_image(data: bytes, max_pixels: int) -> Reading:
-    """The digit in the picture that `data` encodes, 28 x 28, light ink on dark, as MNIST's are.
+    """Read the digit in an encoded picture as MNIST would hold it: 28 x 28, light ink on dark.
 
-    A 28 x 28 picture that already is MNIST's comes back bit for bit, divided by its white.
+    A 28 x 28 picture that is one of MNIST's kind comes back bit for bit, divided by its white.
 
     Args:
         data: an encoded image in one of `FORMATS`; of several frames, the first counts.

@@ -12,7 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.tools.ways import digits, open_classifier, ours, tutorials
+from tests.benchmarks.tools.ways import (
+    classify,
+    open_classifier,
+    read_as_service,
+    read_as_tutorials,
+)
 from tests.support.pictures import KINDS, draw
 
 Bytes = NDArray[np.uint8]
@@ -36,8 +41,8 @@ def main() -> None:
     for kind in arguments.kinds or KINDS:
         pictures = [draw(kind, image, seed) for seed, image in enumerate(images)]
         shares = [
-            float((digits(classifier, [way(data) for data in pictures]) == labels).mean())
-            for way in (ours, tutorials)
+            float((classify(classifier, [way(data) for data in pictures]) == labels).mean())
+            for way in (read_as_service, read_as_tutorials)
         ]
         means.append(shares)
         print(_line(kind, shares), flush=True)
@@ -64,7 +69,7 @@ def sheet(images: Bytes) -> Bytes:
     for index, kind in enumerate(HARD):
         data = draw(kind, images[index % len(images)], index)
         before = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
-        grey = np.asarray(255 * ours(data), dtype=np.uint8)
+        grey = np.asarray(255 * read_as_service(data), dtype=np.uint8)
         after = cv2.resize(grey, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
         pair = np.hstack([_fitted(before), cv2.cvtColor(after, cv2.COLOR_GRAY2BGR)])
         tiles.append(np.pad(pair, ((4, 4), (4, 4), (0, 0)), constant_values=255))

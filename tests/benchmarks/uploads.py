@@ -13,10 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
+from models.arrays import Floats
 from service.errors import ApiError
 from service.images.reading import Reading, read_image
 from service.inference.classifier import Classifier
-from tests.benchmarks.tools.ways import MAX_PIXELS, Floats, Way, digits, open_classifier, tutorials
+from tests.benchmarks.tools.ways import (
+    MAX_PIXELS,
+    Way,
+    classify,
+    open_classifier,
+    read_as_tutorials,
+)
 from tests.support.published import finished
 
 BLANK = np.zeros((28, 28), np.float32)
@@ -71,8 +78,8 @@ def judge(classifier: Classifier, files: list[Path], *, labelled: bool) -> Outco
         labels = np.array([int(path.name[0]) for path in files])
         hits = np.array([prediction.digit for prediction in predictions]) == labels
         right, rest = float(hits.mean()), float(hits[accepted].mean()) if accepted.any() else rest
-        baseline = [_or_blank(tutorials, path.read_bytes()) for path in files]
-        theirs = float((digits(classifier, baseline) == labels).mean())
+        baseline = [_or_blank(read_as_tutorials, path.read_bytes()) for path in files]
+        theirs = float((classify(classifier, baseline) == labels).mean())
     median, slow = np.percentile(times, (50, 95)).tolist()
     refused = float(1 - accepted.mean())
     return Outcome(len(files), right, theirs, refused, rest, median, slow)

@@ -183,8 +183,8 @@ def chalkboard(digit: Floats, random: Random) -> Bytes:
     board = np.array([45, 85, 60]) if random.random() < 0.6 else np.array([50, 50, 52])
     smear = 8 * smooth_noise((300, 300), random, 6) + random.normal(0, 3, (300, 300))
     dusty = 0.55 + 0.45 * random.random((300, 300), np.float32)
-    ground = (board + smear[..., np.newaxis]).astype(np.float32)
-    return finish(ink_on(ground, layer(digit, random) * dusty, (225.0, 225.0, 215.0)))
+    slate = (board + smear[..., np.newaxis]).astype(np.float32)
+    return finish(ink_on(slate, layer(digit, random) * dusty, (225.0, 225.0, 215.0)))
 
 
 def tiny(digit: Floats, random: Random) -> Bytes:
@@ -226,8 +226,8 @@ def texture(digit: Floats, random: Random) -> Bytes:
     """Rough paper or wood."""
     grain = 10 * smooth_noise((300, 300), random, 60) + 8 * smooth_noise((300, 300), random, 20)
     grain += 6 * np.repeat(smooth_noise((300, 1), random, 50), 300, axis=1)
-    ground = np.array([200, 175, 140]) + grain[..., np.newaxis]
-    return finish(ink_on(ground.astype(np.float32), layer(digit, random)))
+    wood = np.array([200, 175, 140]) + grain[..., np.newaxis]
+    return finish(ink_on(wood.astype(np.float32), layer(digit, random)))
 
 
 def thinned(digit: Floats, random: Random) -> Floats:

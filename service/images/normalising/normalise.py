@@ -54,7 +54,8 @@ def _to_bytes(picture: Picture) -> Bytes:
     if pixels.dtype == np.uint8:
         return np.asarray(pixels, dtype=np.uint8)
     low, high = float(pixels.min()), float(pixels.max())
-    scaled = (pixels - low) * (255 / max(high - low, 1e-3 * picture.white))
+    scaled = pixels - low
+    scaled *= 255 / max(high - low, 1e-3 * picture.white)  # in place, as there may be 200 MB of it
     return np.asarray(scaled, dtype=np.uint8)
 
 

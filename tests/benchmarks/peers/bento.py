@@ -21,8 +21,8 @@ class Plain:
 
     @bentoml.api
     def predict(self, image: Image) -> dict[str, Any]:
-        return self.reader.reading(normalise(Picture(np.asarray(image.convert("L")), 255)))
+        return self.reader.predict_reading(normalise(Picture(np.asarray(image.convert("L")), 255)))
 
     @bentoml.api
     def predict_sequences(self, sequences: np.ndarray) -> list[dict[str, Any]]:
-        return self.reader.sequences(sequences.astype(np.float32))
+        return self.reader.predict_sequences(sequences.astype(np.float32))

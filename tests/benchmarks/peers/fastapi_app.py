@@ -29,9 +29,9 @@ async def ready() -> str:
 
 @app.post("/predict")
 async def predict(image: UploadFile) -> dict[str, Any]:
-    return reader.image(await image.read())
+    return reader.predict_image(await image.read())
 
 
 @app.post("/predict_sequences")
 async def predict_sequences(body: Sequences) -> list[dict[str, Any]]:
-    return reader.sequences(np.array(body.sequences, np.float32))
+    return reader.predict_sequences(np.array(body.sequences, np.float32))

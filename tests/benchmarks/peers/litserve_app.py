@@ -27,7 +27,7 @@ class Reading(litserve.LitAPI):
         return data
 
     def predict(self, x: bytes) -> dict[str, Any]:
-        return self.reader.image(x)
+        return self.reader.predict_image(x)
 
 
 class Sequences(litserve.LitAPI):
@@ -41,7 +41,7 @@ class Sequences(litserve.LitAPI):
         return np.array(body["sequences"], np.float32)
 
     def predict(self, x: Any) -> list[dict[str, Any]]:
-        return self.reader.sequences(x)
+        return self.reader.predict_sequences(x)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,8 @@ requests together.
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 import models
+from models.arrays import Floats
 from service.images.reading import Reading, read_image
 from service.inference.classifier import Classifier, Prediction
 from tests.benchmarks.tools.ways import MAX_PIXELS, open_classifier
@@ -26,17 +24,17 @@ class Reader:
     def __init__(self) -> None:
         self._classifier: Classifier = open_classifier(Path(models.__file__).parent, "lstm")
 
-    def image(self, data: bytes) -> dict[str, Any]:
-        """The prediction for the bytes of an image."""
-        return self.reading(read_image(data, MAX_PIXELS))
+    def predict_image(self, data: bytes) -> dict[str, Any]:
+        """Predict from the bytes of an image."""
+        return self.predict_reading(read_image(data, MAX_PIXELS))
 
-    def reading(self, reading: Reading) -> dict[str, Any]:
-        """The prediction for a picture in MNIST's form."""
+    def predict_reading(self, reading: Reading) -> dict[str, Any]:
+        """Predict from a picture in MNIST's form."""
         run = self._classifier.prepare(reading.rows[None], [reading.finding])
         [prediction] = finished(run)
         return prediction.model_dump()
 
-    def sequences(self, rows: NDArray[np.float32]) -> list[dict[str, Any]]:
-        """The predictions for (n, 28, 28) numbers in [0, 1]."""
+    def predict_sequences(self, rows: Floats) -> list[dict[str, Any]]:
+        """Predict from (n, 28, 28) numbers in [0, 1]."""
         predictions: list[Prediction] = finished(self._classifier.prepare(rows))
         return [prediction.model_dump() for prediction in predictions]

@@ -1,4 +1,4 @@
-"""Two ways from a picture to rows, and a published model that judges them."""
+"""Two ways from a picture to the rows of a model, and the published model that judges them."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -9,25 +9,25 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models import manifest
+from models.arrays import Floats
 from service.images.reading import read_image
 from service.inference.backends import open_backend
 from service.inference.classifier import Classifier
 from service.inference.model import Model
 from tests.support.published import finished
 
-Floats = NDArray[np.float32]
 Way = Callable[[bytes], Floats]
 
 MAX_PIXELS = 100_000_000
 
 
-def ours(data: bytes) -> Floats:
-    """What the service does: float32 (28, 28) in [0, 1]."""
+def read_as_service(data: bytes) -> Floats:
+    """Read a picture as the service does: float32 (28, 28) in [0, 1]."""
     return read_image(data, MAX_PIXELS).rows
 
 
-def tutorials(data: bytes) -> Floats:
-    """What tutorials and demo handlers do: grey, resize, and invert if the paper is light."""
+def read_as_tutorials(data: bytes) -> Floats:
+    """Read it as tutorials and demo handlers do: grey, resized, inverted if the paper is light."""
     with Image.open(io.BytesIO(data)) as image:
         grey = image.convert("L").resize((28, 28))
     rows = np.asarray(grey, dtype=np.float32) / np.float32(255)
@@ -35,13 +35,13 @@ def tutorials(data: bytes) -> Floats:
 
 
 def open_classifier(models_dir: Path, name: str) -> Classifier:
-    """The published model `name` on one thread of the CPU."""
+    """Open the published model `name` on one thread of the CPU."""
     described = manifest.read(models_dir / name)
     backend = open_backend("onnxruntime", models_dir / name, described, device="cpu", threads=1)
     return Classifier(Model(described, backend))
 
 
-def digits(classifier: Classifier, rows: Sequence[Floats]) -> NDArray[np.int64]:
-    """What the model reads in each of n pictures, (n,)."""
+def classify(classifier: Classifier, rows: Sequence[Floats]) -> NDArray[np.int64]:
+    """The digits (n,) that the model reads in n pictures."""
     predictions = finished(classifier.prepare(np.stack(rows)))
     return np.array([found.digit for found in predictions], dtype=np.int64)

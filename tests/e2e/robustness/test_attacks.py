@@ -12,7 +12,7 @@ from tests.benchmarks.attacks import measure
 from tests.support.attacks import ATTACKS
 from tests.support.server import Server, serve
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SECONDS = 3.0
 ANSWERS = {200, 400, 413, 415, 422, 429}

@@ -52,6 +52,13 @@ def pool(
     return asyncio.run(run())
 
 
+@pytest.fixture
+def started() -> Callable[[], list[psutil.Process]]:
+    """The processes that were started since; others of this process are servers of other tests."""
+    before = set(psutil.Process().children(recursive=True))
+    return lambda: [p for p in psutil.Process().children(recursive=True) if p not in before]
+
+
 def test_plain_values_and_arrays_come_back_as_they_were() -> None:
     array = np.arange(12, dtype=np.float32).reshape(3, 4)
     values = pool(lambda p: p.run(echo, "text", None, 7, [1.5], {"rows": array}, array[:, ::2]))
@@ -111,12 +118,12 @@ def test_what_is_slow_does_not_hold_up_the_rest() -> None:
     assert pool(ask, seconds=1) == 20
 
 
-def test_memory_is_back_at_once() -> None:
+def test_memory_is_back_at_once(started: Callable[[], list[psutil.Process]]) -> None:
     async def ask(p: ParserPool) -> None:
         for _ in range(2):
             assert await p.run(take, 300)
         await p.run(echo)
-        for child in psutil.Process().children(recursive=True):
+        for child in started():
             assert child.memory_info().rss < 250 * MIB
 
     pool(ask, seconds=DEADLINE)
@@ -143,10 +150,12 @@ def test_what_is_given_up_leaves_its_place_to_others() -> None:
     assert pool(ask, seconds=60) == [1]
 
 
-def test_the_process_that_forks_is_replaced_when_it_ends() -> None:
+def test_the_process_that_forks_is_replaced_when_it_ends(
+    started: Callable[[], list[psutil.Process]],
+) -> None:
     async def ask(p: ParserPool) -> Any:
         await p.run(echo)
-        for child in psutil.Process().children(recursive=True):
+        for child in started():
             child.kill()
             child.wait()
         return await p.run(echo, 1)
@@ -167,14 +176,14 @@ def test_what_cannot_be_imported_is_told_at_the_start(
     pool(ask)
 
 
-def test_processes_end_with_the_pool() -> None:
+def test_processes_end_with_the_pool(started: Callable[[], list[psutil.Process]]) -> None:
     async def ask(p: ParserPool) -> list[psutil.Process]:
         await asyncio.gather(*[p.run(echo) for _ in range(3)])
-        return psutil.Process().children(recursive=True)
+        return started()
 
-    started = pool(ask, processes=3)
-    assert started
-    _, alive = psutil.wait_procs(started, timeout=DEADLINE)
+    found = pool(ask, processes=3)
+    assert found
+    _, alive = psutil.wait_procs(found, timeout=DEADLINE)
     assert not alive
 
 

@@ -28,6 +28,8 @@ def files() -> Iterator[tuple[str, bytes]]:
     yield "bmp of pixels beyond its end", bmp(28, 28, data=rows)[:10] + b"\xff" * 4 + bytes(2_000)
     yield "bmp of an odd header", b"BM" + bytes(8) + b"\x36\0\0\0\x07\0\0\0" + bytes(100)
     yield "bmp of colours without end", bmp(28, 28, data=rows).replace(b"\0\1\0\0", b"\xff" * 4, 1)
+    yield "bmp of many colours", bmp(28, 28, data=rows).replace(b"\0\1\0\0", b"\0\0\1\0", 1)
+    yield "bmp of ends of lines", bmp(60_000, 40, packing=1, data=b"\1\x55\0\0" * 40)
     yield "bmp of short runs", bmp(2_000, 2_000, packing=1, data=b"\1\x55" * 1_000_000)
     yield "bmp of jumps", bmp(2_000, 2_000, packing=1, data=b"\0\2\1\0" * 1_000_000)
     yield "bmp of a jump out", bmp(28, 28, packing=1, data=b"\0\2\xff\xff" * 1_000)

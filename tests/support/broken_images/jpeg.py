@@ -21,6 +21,14 @@ def exif_loop() -> bytes:
     return b"II*\0\x08\0\0\0" + struct.pack("<H", 4) + b"".join(entries) + struct.pack("<I", 8)
 
 
+def rationals(count: int) -> bytes:
+    """A directory whose orientation and resolution are as many fractions each."""
+    tags = [struct.pack("<HHII", tag, 5, count, 50) for tag in (0x112, 0x11A)]
+    unit = struct.pack("<HHII", 0x128, 3, 1, 2)
+    directory = struct.pack("<H", 3) + b"".join([*tags, unit]) + bytes(4)
+    return b"II*\0\x08\0\0\0" + directory + struct.pack("<II", 1, 3) * count
+
+
 def scans(count: int, side: int = 28) -> bytes:
     """A progressive JPEG whose last scan comes `count` times more."""
     data = encode(Image.new("L", (side, side), 200), "JPEG", progressive=True)
@@ -60,6 +68,12 @@ def files() -> Iterator[tuple[str, bytes]]:
     yield "jpeg with an exif loop", with_extra(segment(0xE1, b"Exif\0\0" + exif_loop()))
     yield "jpeg with exif junk", with_extra(segment(0xE1, b"Exif\0\0MM\0*" + b"\xff" * 60))
     yield "jpeg with much exif", with_extra(segment(0xE1, b"Exif\0\0" + bytes(300)) * 20_000)
+    fractions = rationals(300_000)
+    cut = (fractions[at : at + 65_000] for at in range(0, len(fractions), 65_000))
+    many = b"".join(segment(0xE1, b"Exif\0\0" + part) for part in cut)
+    yield "jpeg with much exif in few segments", sound[:2] + many + sound[20:]  # without JFIF's
+    tables = segment(0xDB, (b"\0" + b"\1" * 64) * 1_000)
+    yield "jpeg of many tables", with_extra(tables * 40)
     yield "jpeg with a profile's middle", with_extra(segment(0xE2, b"ICC_PROFILE\0\x05\x09junk"))
     yield "jpeg of many segments", with_extra(segment(0xFE, b"") * MANY)
     yield "jpeg of much padding", with_extra(b"\xff" * 5_000_000)

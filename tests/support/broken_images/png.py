@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from tests.support.broken_images.jpeg import exif_loop
+from tests.support.broken_images.jpeg import exif_loop, rationals
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MANY = 200_000  # pieces: of a few bytes each, they fit into a request
@@ -48,6 +48,9 @@ def files() -> Iterator[tuple[str, bytes]]:
     yield "png of a chunk without end", png(28, 28, rows, extra=b"\xff\xff\xff\xffPLTE")
     yield "png of two headers", png(28, 28, rows, extra=png(9_999, 9_999, b"")[8:33])
     yield "png with exif junk", png(28, 28, rows, extra=chunk(b"eXIf", b"II*\0\xff\xff\xff\xff"))
+    yield "png with much exif", png(28, 28, rows, extra=chunk(b"eXIf", rationals(300_000)))
+    headless = png(28, 28, rows)[len(SIGNATURE) :]
+    yield "png of data before its header", SIGNATURE + chunk(b"prVt", bytes(70_000)) + headless
     yield "png with an exif loop", png(28, 28, rows, extra=chunk(b"eXIf", exif_loop()))
     profile = chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(1_000_000)))
     yield "png of many profiles", png(28, 28, rows, extra=profile * 9_000)

@@ -5,6 +5,9 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 def tiff(*tags: tuple[int, int, int, int], data: bytes = b"", following: int = 0) -> bytes:
     """A TIFF of these (tag, type, count, value), sound but for them; `data` starts at 1,000."""
@@ -34,6 +37,33 @@ def tiled(pixels: bytes, side: int, *, order: str = "<", large: bool = False) ->
         for tag, value in values.items()
     )
     return (head + directory).ljust(end, b"\0") + pixels
+
+
+def in_rows(planes: NDArray[np.uint8], *, order: str = "<", large: bool = False) -> bytes:
+    """A sound, uncompressed TIFF of `planes` (n, h, w), n of 1 or 3, in a strip for each row."""
+    count, height, width = planes.shape
+    offset, counter, number, start = ("Q", "Q", 16, 16) if large else ("I", "H", 4, 8)
+    strips, behind = count * height, start + 300
+    size = struct.calcsize(f"={offset}")
+    pixels = behind + strips * size
+    kind = 1 if count == 1 else 2  # grey in one plane, or colours in planes apart
+    values = {
+        256: (1, width), 257: (1, height), 258: (1, 8), 259: (1, 1), 262: (1, kind),
+        273: (strips, behind), 277: (1, count), 278: (1, 1), 284: (1, kind),
+    }  # fmt: skip
+    offsets = struct.pack(f"{order}{strips}{offset}", *(pixels + width * i for i in range(strips)))
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}H", 43 if large else 42)
+    head += struct.pack(f"{order}HHQ", 8, 0, start) if large else struct.pack(f"{order}I", start)
+    directory = struct.pack(f"{order}{counter}", len(values)) + b"".join(
+        struct.pack(f"{order}HH{offset}{offset}", tag, number, n, value)
+        for tag, (n, value) in values.items()
+    )
+    return (head + directory).ljust(behind, b"\0") + offsets + planes.tobytes()
+
+
+def _tiles(count: int, width: int, length: int) -> list[tuple[int, int, int, int]]:
+    """The tags of that many tiles, all of which lie at 1,000."""
+    return [(322, 4, 1, width), (323, 4, 1, length), (324, 4, count, 600), (325, 4, count, 600)]
 
 
 def files() -> Iterator[tuple[str, bytes]]:
@@ -71,5 +101,13 @@ def files() -> Iterator[tuple[str, bytes]]:
     for compression in (2, 3, 4, 5, 6, 7, 8, 32_773, 32_809, 34_712, 34_925, 50_000, 50_001, 9_999):
         junk = bytes(random.Random(compression).randbytes(784))
         yield f"tiff of compression {compression} junk", tiff((259, 3, 1, compression), data=junk)
+    many = 1_000_000
+    yield "tiff of many strips", tiff((273, 1, many, 1_000), (278, 3, 1, 1), data=bytes(many))
+    rationals = struct.pack("<II", 1, 3) * 300_000
+    yield "tiff of many rationals", tiff((282, 5, 300_000, 1_000), data=rationals)
+    yield "tiff of some tags", tiff(*((30_000 + i, 3, 1, 7) for i in range(2_400)))
+    beyond = tiff(deflate, (256, 4, 1, 640), (257, 4, 1, 640), *_tiles(40, 16, 200_000))
+    yield "tiff of tiles far beyond it", beyond
+    yield "tiff of too many tiles", tiff(deflate, *_tiles(5, 16, 16))
     yield "large tiff of an offset beyond", b"II+\0\x08\0\0\0" + b"\xff" * 8
     yield "large tiff of many tags", b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0" + b"\xff" * 8 + bytes(99)

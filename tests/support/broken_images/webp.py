@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 
+from tests.support.broken_images.jpeg import rationals
 from tests.support.sound_images import whole
 
 MANY = 200_000  # pieces: of a few bytes each, they fit into a request
@@ -42,4 +43,9 @@ def files() -> Iterator[tuple[str, bytes]]:
             (b"VP8 ", lossy),
         ),
     )
+    extended = (b"VP8X", b"\x08\0\0\0" + b"\x1b\0\0" * 2)
+    exif = (b"EXIF", rationals(300_000))
+    yield "webp with much exif", riff(extended, (b"VP8 ", lossy), exif)
+    junk = [(b"junk", b"")] * MANY
+    yield "extended webp of many chunks", riff(extended, (b"VP8 ", lossy), *junk)
     yield "webp of many chunks", riff((b"VP8 ", lossy), *[(b"junk", b"")] * MANY)

@@ -9,41 +9,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from numpy.typing import NDArray
 from PIL import Image
 
-from service.images.normalising.normalise import Reading, normalise
+from service.images.normalising.normalise import normalise
 from service.images.picture import Picture
 from service.images.reading import read_image
+from tests.support.drawings import (
+    DIGITS,
+    FIVE,
+    FOUR,
+    ONE,
+    SEVEN,
+    Bytes,
+    Floats,
+    canvas,
+    likeness,
+    read,
+)
 from tests.support.painting import encode
 from tests.support.pictures import KINDS, draw
 from tests.support.project import ROOT
 
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-
 SHEET = ROOT / "docs" / "pairs.png"
 LIMIT = 10_000_000
-
-
-def read(pixels: Bytes) -> Reading:
-    return normalise(Picture(pixels, 255))
-
-
-def canvas(*strokes: list[tuple[int, int]], width: int = 14) -> Bytes:
-    """Black strokes `width` pixels wide on white, (300, 300)."""
-    pixels = np.full((300, 300), 255, np.uint8)
-    for points in strokes:
-        cv2.polylines(pixels, [np.array(points, np.int32)], False, 0, width, cv2.LINE_AA)
-    return pixels
-
-
-# Drawn by hand, so that no data set is needed.
-FIVE = [(190, 60), (110, 60), (105, 140), (160, 130), (195, 170), (180, 220), (140, 240), (95, 225)]
-SEVEN = [(90, 70), (210, 70), (140, 240)]
-FOUR = [(130, 60), (90, 160), (215, 160)], [(180, 60), (180, 240)]
-ONE = [(150, 50), (150, 250)]
-DIGITS = {"five": canvas(FIVE), "seven": canvas(SEVEN), "four": canvas(*FOUR)}
 
 
 def small(pixels: Bytes) -> Bytes:
@@ -56,13 +44,6 @@ def cut_to(pixels: Bytes) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the ink in a drawing."""
     left, top, width, height = cv2.boundingRect((pixels < 128).view(np.uint8))
     return left, top, left + width, top + height
-
-
-def likeness(one: Floats, other: Floats) -> float:
-    """The correlation of two pictures, both blurred a little, for the best of small shifts."""
-    first, second = (cv2.GaussianBlur(rows, (0, 0), 1.0) for rows in (one, other))
-    shifts = [np.roll(second, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
-    return max(float(np.corrcoef(first.ravel(), shifted.ravel())[0, 1]) for shifted in shifts)
 
 
 def assert_mnist_like(rows: Floats) -> None:
@@ -141,7 +122,7 @@ def test_a_picture_cut_to_its_digit_is_read(name: str, width: int, value: int) -
     assert likeness(read(cut).rows, read(whole).rows) > 0.9
 
 
-def test_a_digit_that_leaves_hardly_any_even_ground_is_read() -> None:
+def test_a_digit_that_leaves_hardly_any_even_background_is_read() -> None:
     upper = [(150, 150), (110, 110), (150, 60), (190, 110), (150, 150)]
     lower = [(100, 200), (150, 245), (200, 200), (150, 150)]
     soft = cv2.GaussianBlur(canvas([*upper, *lower], width=60), (0, 0), 6)
@@ -205,7 +186,7 @@ def test_a_pen_is_found_by_its_colour() -> None:
 
 
 @pytest.mark.parametrize("dark", [True, False])
-def test_the_fattest_pen_is_ink_and_not_the_ground(dark: bool) -> None:
+def test_the_fattest_pen_is_ink_and_not_the_background(dark: bool) -> None:
     fat = canvas(FIVE, width=70)  # a third of the picture is ink
     rows = read(fat if dark else 255 - fat).rows
     assert likeness(rows, read(DIGITS["five"]).rows) > 0.8
@@ -218,7 +199,7 @@ def test_ink_across_a_printed_line_of_its_own_darkness_stays_whole() -> None:
     rows = read(pixels).rows
     assert likeness(rows, read(DIGITS["seven"]).rows) > 0.9
     count, _ = cv2.connectedComponents((rows > 0.3).astype(np.uint8))
-    assert count == 2, "the ground, and one stroke"
+    assert count == 2, "the background, and one stroke"
 
 
 def test_a_crease_through_a_digit_is_none_of_its_strokes() -> None:
@@ -311,7 +292,7 @@ def test_empty_paper_is_blank() -> None:
 
 def test_a_sheet_of_many_pictures_is_refused_and_not_as_blank() -> None:
     assert read_image(SHEET.read_bytes(), LIMIT).finding in ("not_a_digit", "several_digits")
-    # So is one whose pictures have no ground in common.
+    # So is one whose pictures have no background in common.
     kinds = ("texture", "noise", "chalkboard", "coloured_pen", "uneven_light", "squared")
     tiles = []
     for seed, kind in enumerate(kinds * 4):

@@ -3,30 +3,27 @@
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from service.images.normalising.sheet import find_sheet
-from tests.service.images.test_normalise import DIGITS, canvas, likeness, read
-
-Bytes = NDArray[np.uint8]
+from tests.support.drawings import DIGITS, Bytes, canvas, likeness, read
 
 SIZE = (360, 480)
 
 
 def desk(level: float) -> Bytes:
-    """A ground (360, 480, 3) with some grain."""
+    """A background (360, 480, 3) with some grain."""
     grain = np.random.default_rng(0).normal(0, 4, (*SIZE, 1))
     return np.asarray(np.clip(grain + np.array((10, 0, -10)) + level, 0, 255), dtype=np.uint8)
 
 
-def lay(sheet: Bytes, ground: Bytes, corners: list[tuple[int, int]]) -> Bytes:
-    """`ground` with `sheet` (300, 300) on it, its corners (x, y) at those, from its top left on."""
+def lay(sheet: Bytes, desk: Bytes, corners: list[tuple[int, int]]) -> Bytes:
+    """`desk` with `sheet` (300, 300) on it, its corners (x, y) at those, from its top left on."""
     own = np.array([(0, 0), (300, 0), (300, 300), (0, 300)], np.float32)
     matrix = cv2.getPerspectiveTransform(own, np.array(corners, np.float32))
     coloured = cv2.cvtColor(sheet, cv2.COLOR_GRAY2RGB) if sheet.ndim == 2 else sheet
     laid = cv2.warpPerspective(coloured, matrix, SIZE[::-1])
     covered = cv2.warpPerspective(np.ones((300, 300), np.uint8), matrix, SIZE[::-1])
-    return np.where(covered[..., np.newaxis] > 0, laid, ground)
+    return np.where(covered[..., np.newaxis] > 0, laid, desk)
 
 
 UPRIGHT = [(150, 80), (330, 80), (330, 260), (150, 260)]
