@@ -9,7 +9,7 @@ import pytest
 
 from models import manifest, publish
 from models.manifest import ManifestError
-from tests.models.test_manifest import example
+from tests.support.manifests import example
 
 
 def stage(root: Path, name: str, graph: bytes) -> Path:

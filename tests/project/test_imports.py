@@ -1,5 +1,6 @@
-"""What serving imports, proven in a fresh interpreter; who may import whom is import-linter's."""
+"""Who imports what: serving, in a fresh interpreter, and the tests; the rest is import-linter's."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,3 +29,10 @@ def test_serving_onnx_needs_neither_torch_nor_training(models_dir: Path) -> None
     imported = set(run.stdout.split())
     assert {"bentoml", "models", "onnxruntime", "service"} <= imported
     assert not imported & {"onnx", "sklearn", "torch", "torchvision", "training"}
+
+
+def test_no_test_imports_another() -> None:
+    """What several share is in tests/support."""
+    other = re.compile(r"^\s*(?:from|import) tests\.(?!support|benchmarks)\S+", re.MULTILINE)
+    found = {path: other.findall(path.read_text()) for path in (ROOT / "tests").rglob("*.py")}
+    assert {str(path): lines for path, lines in found.items() if lines} == {}

@@ -10,20 +10,12 @@ import pytest
 
 from tests.benchmarks.attacks import measure
 from tests.support.attacks import ATTACKS
-from tests.support.server import Server, serve
+from tests.support.server import Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SECONDS = 3.0
 ANSWERS = {200, 400, 413, 415, 422, 429}
-
-
-@pytest.fixture(scope="module")
-def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server as it is shipped, with one worker."""
-    folder = tmp_path_factory.mktemp("attacked")
-    with serve(folder, {"DEVICE": "cpu"}, as_shipped=True) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +27,13 @@ def attacker() -> Iterator[ProcessPoolExecutor]:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_others_are_answered_meanwhile_and_the_worker_lives(
-    attacked: Server, attacker: ProcessPoolExecutor, name: str
+    refusing: Server, attacker: ProcessPoolExecutor, name: str
 ) -> None:
-    before, written = attacked.workers, len(attacked.log)
-    outcome = measure(attacked, name, SECONDS, attacker)
+    before, written = refusing.workers, len(refusing.log)
+    outcome = measure(refusing, name, SECONDS, attacker)
     assert outcome.attacker
     assert outcome.attacker.keys() <= ANSWERS
     assert outcome.answered >= 0.95, outcome.row(name)
     assert max(outcome.probes) < 2, outcome.row(name)
-    assert attacked.workers == before
-    assert len(attacked.log) == written, "no client writes to the log by what a file holds"
+    assert refusing.workers == before
+    assert len(refusing.log) == written, "no client writes to the log by what a file holds"

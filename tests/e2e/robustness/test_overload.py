@@ -1,13 +1,12 @@
 """More than the service can do: what it takes it answers rightly, the rest it refuses at once.
 
-How soon it answers is measured by `tests.benchmarks.attacks`.
+How soon it answers is measured by `tests.benchmarks.attacks`; see test_attacks.py too.
 """
 
 import dataclasses
 import io
 import itertools
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,7 +16,7 @@ from PIL import Image
 
 from tests.support.polling import DEADLINE
 from tests.support.project import ROOT
-from tests.support.server import Server, serve
+from tests.support.server import Server
 from tests.support.traffic import Answer, Ask, keep_asking, upload
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -35,14 +34,7 @@ def seven(side: int) -> bytes:
 LARGE = seven(2400)
 
 
-@pytest.fixture(scope="module")
-def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server as it is shipped, which refuses what would wait for too long."""
-    with serve(tmp_path_factory.mktemp("busy"), {"DEVICE": "cpu"}, as_shipped=True) as server:
-        yield server
-
-
-def test_of_more_than_it_can_do_some_is_answered_and_the_rest_refused(busy: Server) -> None:
+def test_of_more_than_it_can_do_some_is_answered_and_the_rest_refused(refusing: Server) -> None:
     taken: list[int] = []
 
     def right(answer: Any) -> bool:
@@ -52,7 +44,7 @@ def test_of_more_than_it_can_do_some_is_answered_and_the_rest_refused(busy: Serv
     large = dataclasses.replace(upload(LARGE, 7), right=right)
     # Whoever is refused asks again at once: the service has never less to do.
     answers = keep_asking(
-        busy.url, itertools.repeat(large), connections=64, until=lambda: len(taken) >= 50
+        refusing.url, itertools.repeat(large), connections=64, until=lambda: len(taken) >= 50
     )
     refused = [answer for answer in answers if answer.status == 429]
     assert {answer.status for answer in answers} == {200, 429}
@@ -60,10 +52,10 @@ def test_of_more_than_it_can_do_some_is_answered_and_the_rest_refused(busy: Serv
     assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
 
     def recovered() -> bool:
-        alone = keep_asking(busy.url, itertools.repeat(upload(LARGE, 7), 5), connections=1)
+        alone = keep_asking(refusing.url, itertools.repeat(upload(LARGE, 7), 5), connections=1)
         return all(answer.right for answer in alone)
 
-    busy.poll(recovered)
+    refusing.poll(recovered)
 
 
 def beside_a_crowd(
@@ -85,24 +77,10 @@ def beside_a_crowd(
     return Counter(one.result() for one in posted), answers
 
 
-def test_small_pictures_are_answered_beside_any_number_of_large_batches(busy: Server) -> None:
+def test_small_pictures_are_answered_beside_any_number_of_large_batches(refusing: Server) -> None:
     images = [("images", ("seven.png", LARGE, "image/png"))] * 4
-    crowd, small = beside_a_crowd(busy, "/predict_batch", images, 24, upload(seven(28), 7))
+    crowd, small = beside_a_crowd(refusing, "/predict_batch", images, 24, upload(seven(28), 7))
     assert {answer.status for answer in small} == {200}
     assert all(answer.right for answer in small)
     assert 200 in crowd
     assert crowd.keys() <= {200, 429}
-
-
-def test_pictures_are_answered_beside_a_crowd_of_huge_ones(busy: Server) -> None:
-    file = io.BytesIO()
-    Image.new("1", (6400, 7600), 1).save(file, "PNG")  # 48 megapixels in a few kilobytes
-    huge = {"image": ("huge.png", file.getvalue(), "image/png")}
-    crowd, usual = beside_a_crowd(busy, "/predict", huge, 20, upload(seven(300), 7))
-    assert 200 in crowd
-    assert crowd.keys() <= {200, 429}
-    # As long as nobody knows how huge they are, they may hold up others.
-    statuses = Counter(answer.status for answer in usual)
-    assert 200 in statuses
-    assert statuses.keys() <= {200, 429}
-    assert all(answer.right for answer in usual if answer.status == 200)

@@ -25,25 +25,8 @@ from service.errors import (
     WrongTypeError,
 )
 from service.open_inference.codec import Inference, check_media_type, read_inference, write_answer
+from tests.support.manifests import ADDER
 
-MANIFEST = Manifest(
-    name="adder",
-    task="regress",
-    recipe={},
-    labels=(),
-    inputs=(
-        Tensor(name="rows", dtype="float32", dims=("batch", 2), range=(0, 1)),
-        Tensor(name="total", dtype="float32", dims=("batch",)),
-    ),
-    outputs=(
-        Tensor(name="sum", dtype="float32", dims=("batch",)),
-        Tensor(name="next_total", dtype="float32", dims=("batch",)),
-    ),
-    files=(),
-    metrics=(),
-    parity=(),
-    provenance={},
-)
 ROWS = {"name": "rows", "shape": [1, 2], "datatype": "FP32", "data": [0.25, 0.5]}
 TOTAL = {"name": "total", "shape": [1], "datatype": "FP32", "data": [3]}
 BODY: dict[str, Any] = {"inputs": [ROWS, TOTAL]}
@@ -52,7 +35,7 @@ LIMIT = 4
 
 def read(body: object, header_length: str | None = None, behind: bytes = b"") -> Inference:
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_inference(text + behind, header_length, MANIFEST, LIMIT)
+    return read_inference(text + behind, header_length, ADDER, LIMIT)
 
 
 def test_inputs_by_name_and_all_outputs_in_json() -> None:
@@ -105,7 +88,7 @@ def test_bytes_lie_behind_as_much_json_as_the_header_says() -> None:
 
 
 def described(*inputs: Tensor) -> Manifest:
-    return dataclasses.replace(MANIFEST, inputs=inputs)
+    return dataclasses.replace(ADDER, inputs=inputs)
 
 
 ONE_INPUT = described(Tensor(name="rows", dtype="float32", dims=("batch", 2), range=(0, 1)))
@@ -131,7 +114,7 @@ def test_a_header_of_0_makes_the_whole_body_the_one_input(
         (ONE_INPUT, 0, EmptyBatchError, "batch at least 1"),
         (ONE_INPUT, 10, BatchTooLargeError, "at most 4"),
         (described(Tensor(name="x", dtype="float32", dims=(3,))), 6, WrongShapeError, r"\[6\]|3"),
-        (MANIFEST, 2, MissingFieldError, r"needs a model of one input .* rows .batch, 2., total"),
+        (ADDER, 2, MissingFieldError, r"needs a model of one input .* rows .batch, 2., total"),
         (
             described(Tensor(name="x", dtype="float32", dims=("batch", "steps"))),
             4, MissingFieldError, "at most one free axis.*send JSON before the bytes",

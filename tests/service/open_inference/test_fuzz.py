@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from service.errors import ApiError
 from service.open_inference.codec import Inference, read_inference, write_answer
-from tests.service.open_inference.test_codec import LIMIT, MANIFEST
+from tests.support.manifests import ADDER
+
+LIMIT = 4
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
@@ -73,7 +75,7 @@ def requests(draw: st.DrawFn) -> tuple[bytes, str | None]:
 def read_or_refuse(body: bytes, header_length: str | None) -> bool:
     """Whether it was read; what was read is as the manifest says."""
     try:
-        asked = read_inference(body, header_length, MANIFEST, LIMIT)
+        asked = read_inference(body, header_length, ADDER, LIMIT)
     except ApiError as error:
         assert str(error).isprintable()  # noqa: PT017
         return False
