@@ -86,7 +86,7 @@ def test_a_missing_checkpoint_says_train_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"version": 1}', '{"version": 1, "recipe": {"name": "lstm"}}', "null"]
+    "text", ["", "{", "[]", '{"version": 2}', '{"version": 2, "recipe": {"name": "lstm"}}', "null"]
 )
 def test_a_damaged_json_is_named_with_the_remedy(folder: Path, text: str) -> None:
     (folder / "checkpoint.json").write_text(text)
@@ -96,7 +96,7 @@ def test_a_damaged_json_is_named_with_the_remedy(folder: Path, text: str) -> Non
 
 def test_another_versions_checkpoint_is_refused(folder: Path) -> None:
     document = json.loads((folder / "checkpoint.json").read_text())
-    (folder / "checkpoint.json").write_text(json.dumps({**document, "version": 2}))
+    (folder / "checkpoint.json").write_text(json.dumps({**document, "version": 1}))
     with pytest.raises(CheckpointError, match="another version of RowReader"):
         checkpoint.load(folder)
 

@@ -24,7 +24,7 @@ from training.recipes.validation import RecipeError
 from training.trainers.trainer import Epoch, Trainer
 
 FILENAME = "checkpoint.json"
-VERSION = 1
+VERSION = 2
 
 
 class CheckpointError(RuntimeError):
@@ -152,7 +152,7 @@ def check_data(folder: Path, checkpoint: Checkpoint, data: DataSet) -> None:
 
 
 def _modules(trainer: Trainer) -> dict[str, nn.Module]:
-    return {"network.": trainer.network, "average.": trainer.average, "best.": trainer.best}
+    return {"network.": trainer.network, "average.": trainer.averaged, "best.": trainer.best}
 
 
 def _tensors(trainer: Trainer) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from training.data.augmentation import affine, pen
 from training.data.datasets import DataSet, Split, as_rows, shuffled
 from training.networks.modules import RowClassifier
 from training.recipes.shipped import Recipe
+from training.trainers.weight_average import weight_average
 
 EVALUATION_BATCH = 1_000
 MOST_OUTLIERS = 20_000  # enough not to be learned by heart, drawn in a few seconds
@@ -62,7 +64,7 @@ class Trainer:
         self.data = data.to(device)
         torch.manual_seed(recipe.seed)
         self.network = RowClassifier(recipe.network).to(device)
-        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.averaged = weight_average(self.network, recipe.average_decay)
         self.best = copy.deepcopy(self.average)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
@@ -73,6 +75,11 @@ class Trainer:
         self.history: list[Epoch] = []
         count = min(MOST_OUTLIERS, len(data.train)) if recipe.outliers else 0
         self._outliers = outliers.draw(count, data.train.images, recipe.seed).to(device)
+
+    @property
+    def average(self) -> RowClassifier:
+        """The network with the averaged weights, which is validated and exported."""
+        return cast(RowClassifier, self.averaged.module)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -146,11 +153,7 @@ class Trainer:
         total.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
-        # A short memory at first, or the average would remember the random start.
-        decay = min(self.recipe.average_decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(
-            list(self.average.parameters()), list(self.network.parameters()), 1 - decay
-        )
+        self.averaged.update_parameters(self.network)
         return loss.detach()
 
     def _some_outliers(self, batch: int, generator: torch.Generator) -> Tensor:
