@@ -1,10 +1,5 @@
 """Kill the real commands with SIGKILL at awkward moments: nothing is lost, nothing is mixed."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,41 +7,24 @@ from pathlib import Path
 import pytest
 
 from models import manifest
+from tests.support.commands import finish, kill_when, start
 from tests.support.samples import finished_run, same_weights, small_recipe
 from training.runs import checkpoint
 
 pytestmark = pytest.mark.e2e
 
-DEADLINE = 180.0  # seconds; generous, for machines that do other things too
-
-
-def start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", module, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], object]) -> None:
-    """Kill the process as soon as `reached()`, which must come before it ends."""
-    deadline = time.monotonic() + DEADLINE
-    while not reached():
-        assert process.poll() is None, "the command ended before the moment to kill it"
-        assert time.monotonic() < deadline, "the moment to kill it never came"
-        time.sleep(0.001)  # the process needs the processor more than this question does
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-
 
 def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
     arguments = ["rnn", "--dataset", "digits", "--epochs", "5", "--device", "cpu", "--runs-dir"]
     whole = start("training.train", *arguments, str(tmp_path / "whole"))
-    assert whole.wait(DEADLINE) == 0
+    assert finish(whole)[0] == 0
 
     killed = tmp_path / "killed" / "rnn-digits"
     process = start("training.train", *arguments, str(tmp_path / "killed"))
     kill_when(process, (killed / "epoch-0002.safetensors").exists)
     assert 1 <= len(checkpoint.load(killed).history) <= 3
     process = start("training.train", *arguments, str(tmp_path / "killed"), "--resume")
-    assert process.wait(DEADLINE) == 0
+    assert finish(process)[0] == 0
 
     networks = [
         checkpoint.best_network(folder, checkpoint.load(folder))
@@ -58,26 +36,19 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
 
 
 MOMENTS: dict[str, Callable[[Path], object]] = {
-    "as the staging folder appears": lambda models: list(models.glob(".lstm-digits-*")),
-    "as the graph is written": lambda models: list(models.glob(".lstm-digits-*/model.onnx")),
-    "as TorchScript is written": lambda models: list(models.glob(".lstm-digits-*/model.pt")),
-    "as the manifest is written": lambda models: list(models.glob(".lstm-digits-*/manifest.json")),
+    "as the staging folder appears": lambda models: list(models.glob(".lstm-digits.*")),
+    "as the graph is written": lambda models: list(models.glob(".lstm-digits.*/model.onnx")),
+    "as TorchScript is written": lambda models: list(models.glob(".lstm-digits.*/model.pt")),
+    "as the manifest is written": lambda models: list(models.glob(".lstm-digits.*/manifest.json")),
 }
 
 
 def test_a_killed_export_leaves_the_old_model_or_the_new_one(tmp_path: Path) -> None:
     models, runs = tmp_path / "models", tmp_path / "runs"
-    arguments = [
-        "lstm",
-        "--dataset",
-        "digits",
-        "--models-dir",
-        str(models),
-        "--runs-dir",
-        str(runs),
-    ]
+    folders = ["--models-dir", str(models), "--runs-dir", str(runs)]
+    arguments = ["lstm", "--dataset", "digits", *folders]
     finished_run(runs / "lstm-digits", small_recipe())
-    assert start("training.export", *arguments).wait(DEADLINE) == 0
+    assert finish(start("training.export", *arguments))[0] == 0
     folder = models / "lstm-digits"
     old = manifest.read(folder)
     for moment, reached in MOMENTS.items():
@@ -86,5 +57,5 @@ def test_a_killed_export_leaves_the_old_model_or_the_new_one(tmp_path: Path) -> 
         manifest.verify(folder, found)
         assert found.recipe == old.recipe, moment
         assert set(manifest.discover(models)) == {folder}, moment
-    assert start("training.export", *arguments).wait(DEADLINE) == 0
+    assert finish(start("training.export", *arguments))[0] == 0
     assert [path.name for path in models.iterdir()] == ["lstm-digits"]
