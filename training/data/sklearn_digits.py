@@ -19,7 +19,7 @@ TEST_SIZE = 360
 VALIDATION_SIZE = 180
 BOX = 20  # pixels of the longer side of the ink
 SIDE = 28
-CENTRE = 13.5  # index of the row and column that the centre of mass lies on
+CENTRE = 14  # index of the row and column that the centre of mass lies on, as in MNIST
 
 
 def load() -> DataSet:
@@ -59,7 +59,7 @@ def to_mnist(ink: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def _centre_by_mass(fitted: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Put `fitted`, at most 20 x 20, into 28 x 28 with its centre of mass in the middle."""
+    """Put `fitted`, at most 20 x 20, into 28 x 28 with its centre of mass at (14, 14)."""
     height, width = fitted.shape
     mass = fitted.sum(dtype=np.float64)
     row = (fitted.sum(1) @ np.arange(height)) / mass

@@ -51,8 +51,15 @@ def test_digits_come_in_the_form_of_mnist() -> None:
         )
     rows, columns = centres_of_mass(data.train.images)
     for centres in (rows, columns):
-        assert centres.mean() == pytest.approx(13.5, abs=0.02)
-        assert (centres - 13.5).abs().max() <= 0.5
+        assert centres.mean() == pytest.approx(14, abs=0.02)
+        assert (centres - 14).abs().max() <= 0.5
+
+
+@pytest.mark.mnist
+def test_mnist_s_own_digits_are_centred_there(mnist_root: Path) -> None:
+    for centres in centres_of_mass(load("mnist", mnist_root).test.images):
+        assert centres.mean() == pytest.approx(14, abs=0.02)
+        assert (centres - 14).abs().max() <= 0.5 + 1e-6
 
 
 @pytest.mark.parametrize("shape", [(8, 3), (3, 8), (1, 1), (8, 8)])

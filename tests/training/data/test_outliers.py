@@ -21,7 +21,7 @@ def test_they_look_like_mnist_from_afar() -> None:
     indices = torch.arange(28, dtype=torch.float64)
     for axis in (1, 2):
         centres = (drawn.double().sum(3 - axis) @ indices) / mass
-        assert centres.mean() == pytest.approx(13.5, abs=0.1)
+        assert centres.mean() == pytest.approx(14, abs=0.1)
 
 
 def test_a_seed_gives_the_same_pictures_and_another_one_others() -> None:
