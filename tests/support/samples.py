@@ -6,13 +6,15 @@ from typing import Any
 
 import torch
 
-from training.data.datasets import DataSet, Split, load
+from training.data.datasets import DataSet, Split
+from training.data.loading import load
 from training.networks.configuration import Cell
 from training.networks.modules import RowClassifier
-from training.parity.candidates import candidates
+from training.parity.candidates import parity_candidates
+from training.publication.trained_model import TrainedModel
 from training.recipes.shipped import Recipe
-from training.runs import checkpoint, folders
-from training.runs.finished import Trained
+from training.runs import checkpoint, run_folder
+from training.runs.environment import environment
 from training.trainers.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -21,7 +23,7 @@ CPU = torch.device("cpu")
 @functools.cache
 def digits() -> DataSet:
     """scikit-learn's digits, cut to 200 training images."""
-    whole = load("digits", Path())
+    whole = load("digits")
     train = Split(whole.train.images[:200], whole.train.labels[:200])
     return DataSet("digits", train, whole.validation, whole.test, whole.digests)
 
@@ -49,19 +51,18 @@ def trained(recipe: Recipe, epochs: int | None = None) -> Trainer:
 
 def finished_run(folder: Path, recipe: Recipe) -> None:
     """A finished run on the full digits, as `python -m training.train` leaves it."""
-    trainer = folders.start(folder, recipe, load("digits", Path()), CPU)
+    trainer = run_folder.start(folder, recipe, load("digits"), CPU)
     while not trainer.finished:
         trainer.run_epoch()
-    checkpoint.save(folder, trainer, folders.environment(CPU))
+    checkpoint.save(folder, trainer, environment(CPU))
 
 
-def unproven(recipe: Recipe, network: RowClassifier) -> Trained:
+def unproven(recipe: Recipe, network: RowClassifier) -> TrainedModel:
     """A run on the small digits, as export takes it before anything is written."""
-    return Trained(
-        name="lstm-digits",
+    return TrainedModel(
         task="classify",
         recipe=recipe.to_dict(),
-        candidates=candidates("lstm-digits", network, digits()),
+        candidates=parity_candidates("lstm-digits", network, digits()),
         bound=None,
         provenance={},
     )

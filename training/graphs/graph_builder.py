@@ -1,4 +1,4 @@
-"""The nodes and constants of an ONNX graph in the making."""
+"""A builder of ONNX graphs: collects nodes and constants, then makes the model."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,18 +11,18 @@ from models.manifest import Tensor
 from training.networks.interface import Interface
 
 OPSET = 17
-IR_VERSION = 8  # the oldest that holds opset 17, so that older runtimes read it too
+IR_VERSION = 8  # the oldest that has opset 17, so that older runtimes read the file, too
 
 
 @dataclass
-class Nodes:
-    """What has been added so far; each node's output is called after its operator."""
+class GraphBuilder:
+    """The nodes and constants of a graph so far."""
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
 
     def add(self, operator: str, *inputs: str, out: str = "", **attributes: Any) -> str:
-        """A node of one output, called `out` where that is given; returns the output's name."""
+        """Add a node with one output; returns its name, `out` or one made of the operator."""
         name = out or f"{operator.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
@@ -30,17 +30,17 @@ class Nodes:
     def add_many(
         self, operator: str, inputs: list[str], outputs: list[str], name: str, **attributes: Any
     ) -> None:
-        """A node of several outputs; an empty input is left out."""
+        """Add a node with several outputs; an empty name among `inputs` leaves that input out."""
         self.nodes.append(helper.make_node(operator, inputs, outputs, name=name, **attributes))
 
     def constant(self, name: str, value: Any) -> str:
-        """A torch tensor or what NumPy makes an array of, under this name; returns the name."""
+        """Add a constant, a torch tensor or anything array-like; returns its name."""
         array = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
     def model(self, interface: Interface, name: str) -> onnx.ModelProto:
-        """The model between the tensors of `interface`."""
+        """The model with the inputs and outputs of `interface`, its graph called `name`."""
         graph = helper.make_graph(
             self.nodes,
             name,

@@ -1,16 +1,19 @@
 """Checkpoints: a resumed run equals the uninterrupted one; damage is named, never loaded."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.support.samples import CPU, digits, same_weights, small_recipe, trained
 from training.data.datasets import DataSet
+from training.errors import CheckpointError
 from training.recipes.shipped import Recipe
 from training.runs import checkpoint
-from training.runs.checkpoint import CheckpointError
+from training.runs.run_files import ForeignFileError
 from training.trainers.trainer import Trainer
 
 
@@ -85,35 +88,60 @@ def test_a_missing_checkpoint_says_train_first(tmp_path: Path) -> None:
         checkpoint.load(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"version": 1}', '{"version": 1, "recipe": {"name": "lstm"}}', "null"]
-)
+@pytest.mark.parametrize("text", ["", "{", '{"version": 2, "recipe": {"name": "lstm"}}'])
 def test_a_damaged_json_is_named_with_the_remedy(folder: Path, text: str) -> None:
     (folder / "checkpoint.json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"checkpoint\.json .*--restart"):
+    with pytest.raises(CheckpointError, match=r"checkpoint\.json is damaged .*--restart"):
+        checkpoint.load(folder)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '{"version": 2}'])
+def test_a_json_of_something_else_is_no_checkpoint(folder: Path, text: str) -> None:
+    (folder / "checkpoint.json").write_text(text)
+    with pytest.raises(ForeignFileError, match=r"checkpoint\.json, which no training run wrote"):
         checkpoint.load(folder)
 
 
 def test_another_versions_checkpoint_is_refused(folder: Path) -> None:
     document = json.loads((folder / "checkpoint.json").read_text())
-    (folder / "checkpoint.json").write_text(json.dumps({**document, "version": 2}))
+    (folder / "checkpoint.json").write_text(json.dumps({**document, "version": 1}))
     with pytest.raises(CheckpointError, match="another version of RowReader"):
         checkpoint.load(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"junk" * 100, None])
-def test_damaged_tensors_are_named_with_the_remedy(folder: Path, content: bytes | None) -> None:
-    path = folder / "epoch-0001.safetensors"
-    path.unlink()
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"epoch-0001\.safetensors is damaged or missing"):
+@pytest.mark.parametrize("content", [b"", b"junk" * 100])
+def test_damaged_tensors_are_named_with_the_remedy(folder: Path, content: bytes) -> None:
+    (folder / "epoch-0001.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"epoch-0001\.safetensors is damaged .*--restart"):
         resumed(folder, small_recipe())
 
 
-def test_tensors_of_another_shape_are_refused(folder: Path) -> None:
-    from safetensors.torch import save_file
+def test_missing_tensors_are_named_with_the_remedy(folder: Path) -> None:
+    (folder / "epoch-0001.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"epoch-0001\.safetensors is missing; .*--restart"):
+        resumed(folder, small_recipe())
 
+
+def test_an_incomplete_state_of_the_optimiser_is_refused(folder: Path) -> None:
+    """Or the run would go on with a fresh optimiser, and to other weights than it should."""
+    path = folder / "epoch-0001.safetensors"
+    tensors = load_file(path)
+    save_file({key: t for key, t in tensors.items() if not key.startswith("optimizer.0.")}, path)
+    with pytest.raises(CheckpointError, match=r"does not fit its recipe .*incomplete"):
+        resumed(folder, small_recipe())
+
+
+def test_files_have_the_mode_that_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        checkpoint.save(tmp_path, trained(small_recipe(), epochs=1), {})
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"checkpoint.json": 0o640, "epoch-0001.safetensors": 0o640}
+
+
+def test_tensors_of_another_shape_are_refused(folder: Path) -> None:
     save_file({"best.mean": torch.zeros(3)}, folder / "epoch-0001.safetensors")
     with pytest.raises(CheckpointError, match="does not fit its recipe"):
         checkpoint.best_network(folder, checkpoint.load(folder))

@@ -1,4 +1,4 @@
-"""The report's plots as PNG, drawn without a screen."""
+"""The plots of the report, as PNG files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +13,9 @@ from torch import nn
 from training.data.datasets import Split, as_rows
 from training.data.sine_windows import STEPS, windows
 from training.reports.results import Result
-from training.trainers.plain_trainer import Point
-from training.trainers.tasks import start_state
+from training.runs.run_plots import save
+from training.trainers.plain_trainer import CurvePoint
+from training.trainers.tasks import zero_state
 
 DPI = 110
 RECONSTRUCTIONS = 5
@@ -23,7 +24,7 @@ SHOWN_WINDOWS = 8  # of the sine
 
 
 def learning_curves(results: Sequence[Result], path: Path) -> None:
-    """Every recipe's score over its training, mean over the seeds with their range, by task."""
+    """Draw every recipe's score during training: the mean over its seeds and their range."""
     panels = [
         ("classify", "test error of the classifiers (%)"),
         ("reconstruct", "squared error of the autoencoder"),
@@ -33,8 +34,8 @@ def learning_curves(results: Sequence[Result], path: Path) -> None:
     figure = Figure(figsize=(12, 5.5), layout="constrained")
     ratios = [3 if task == "classify" else 1 for task, _ in shown]
     grid = figure.add_gridspec(1, len(shown), width_ratios=ratios)
-    for place, (task, label) in enumerate(shown):
-        axes = figure.add_subplot(grid[0, place])
+    for column, (task, label) in enumerate(shown):
+        axes = figure.add_subplot(grid[0, column])
         members = [result for result in results if result.task == task]
         for index, result in enumerate(members):
             style = "-" if index < 10 else "--"  # there are ten colours
@@ -44,7 +45,7 @@ def learning_curves(results: Sequence[Result], path: Path) -> None:
     # The other panels have one recipe each, which their titles name.
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=6, fontsize=9)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path, DPI)
 
 
 def _band(axes: Axes, result: Result, style: str) -> None:
@@ -62,9 +63,9 @@ def _band(axes: Axes, result: Result, style: str) -> None:
 
 @torch.inference_mode()
 def sine(network: nn.Module, path: Path) -> None:
-    """What the trained network makes of its first windows, the state carried, over the target."""
+    """Draw what a regressor predicts for the first windows, its state handed on, and the target."""
     sines, cosines = windows(0, SHOWN_WINDOWS)
-    state = start_state(network)
+    state = zero_state(network)
     parts = []
     for window in sines:
         prediction, state = network(window.unsqueeze(0), state)
@@ -83,27 +84,27 @@ def sine(network: nn.Module, path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right", fontsize=8, ncols=3)
     axes.set_ylim(-1.3, 1.6)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path, DPI)
 
 
 @torch.inference_mode()
 def reconstructions(network: nn.Module, images: Split, path: Path) -> None:
-    """The first pictures above what their codes of three numbers give back."""
+    """Draw the first pictures above their reconstructions, with their codes below."""
     rows = as_rows(images.images[:RECONSTRUCTIONS])
     codes, pictures = network(rows)
     figure = Figure(figsize=(1.6 * RECONSTRUCTIONS, 3.6), layout="constrained")
-    for place in range(RECONSTRUCTIONS):
+    for column in range(RECONSTRUCTIONS):
         for line, picture in enumerate((rows, pictures)):
-            axes = figure.add_subplot(2, RECONSTRUCTIONS, line * RECONSTRUCTIONS + place + 1)
-            axes.imshow(picture[place].numpy(), cmap="gray", vmin=0, vmax=1)
+            axes = figure.add_subplot(2, RECONSTRUCTIONS, line * RECONSTRUCTIONS + column + 1)
+            axes.imshow(picture[column].numpy(), cmap="gray", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
-        axes.set_xlabel(" ".join(f"{number:.1f}" for number in codes[place]), fontsize=8)
-    figure.savefig(path, dpi=DPI)
+        axes.set_xlabel(" ".join(f"{number:.1f}" for number in codes[column]), fontsize=8)
+    save(figure, path, DPI)
 
 
 @torch.inference_mode()
 def codes(network: nn.Module, images: Split, path: Path) -> None:
-    """The codes of the first pictures in space, each as its digit, coloured by it."""
+    """Draw the codes of the first pictures as points in space, each labelled with its digit."""
     points, _ = network(as_rows(images.images[:CODES]))
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes: Any = figure.add_subplot(projection="3d")  # matplotlib's stubs know it as flat
@@ -114,11 +115,11 @@ def codes(network: nn.Module, images: Split, path: Path) -> None:
     ):
         axes.text(*point, str(digit), color=colour, fontsize=9, ha="center", va="center")
     axes.set(xlabel="first number", ylabel="second", zlabel="third")
-    figure.savefig(path, dpi=DPI)
+    save(figure, path, DPI)
 
 
 def instability(plain: Result, clipped: Result, path: Path) -> None:
-    """Test accuracy over the iterations by seed, without and with clipping of the gradient."""
+    """Draw the test accuracy by seed during training, without and with clipping of gradients."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, result in ((left, plain), (right, clipped)):
@@ -132,8 +133,8 @@ def instability(plain: Result, clipped: Result, path: Path) -> None:
     left.set_ylabel("accuracy on the test images (%)")
     left.text(0.02, 0.04, "guessing", color="0.4", fontsize=8, transform=left.transAxes)
     right.legend(loc="lower right", fontsize=8)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path, DPI)
 
 
-def _percent(curve: Sequence[Point]) -> tuple[list[int], list[float]]:
+def _percent(curve: Sequence[CurvePoint]) -> tuple[list[int], list[float]]:
     return [point.step for point in curve], [100 * point.score for point in curve]

@@ -1,4 +1,4 @@
-"""Where an export comes from: the versions and the commit of the code that made it."""
+"""The versions and the commit of the code that exports a model, for its manifest."""
 
 import importlib.metadata
 import platform
@@ -32,9 +32,9 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the code that exports, with "+" if files differ from it; none outside git.
+    """The checked-out commit, with "+" if a tracked file differs from it; None outside of git.
 
-    What this very command publishes is no difference.
+    The published models do not count: this very export changes them.
     """
     head = _git("rev-parse", "HEAD")
     published = f":(top,exclude){Path(models.__file__).parent.name}/*/*"
@@ -44,7 +44,7 @@ def _commit() -> str | None:
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(  # noqa: S603  arguments of our own
+        done = subprocess.run(  # noqa: S603  the arguments are our own
             ["git", *arguments],  # noqa: S607  wherever it is installed
             cwd=Path(__file__).parent,
             capture_output=True,
