@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 
 from tests.support.attacks import ATTACKS
-from tests.support.pictures import draw
+from tests.support.damaged_pictures import draw
 from tests.support.published import picture
 from tests.support.server import Server, serve
 from tests.support.traffic import Ask, keep_asking, upload

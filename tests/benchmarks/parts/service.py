@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tests.benchmarks.tools import forms, servers
+from tests.benchmarks.tools import model_forms, servers
 from tests.benchmarks.tools.load import Load, together
 from tests.benchmarks.tools.load import measure as ask
 from tests.benchmarks.tools.report import Goal, Part, Table
@@ -138,7 +138,7 @@ def _settled(server: Server, script: Path, path: str, *, connections: int, secon
 
 def _alone(workload: Workload, seconds: float) -> Load:
     """What the model does for so long in this process, on as many threads as there are workers."""
-    call = forms.ours("lstm", workload.images)
+    call = model_forms.ours("lstm", workload.images)
 
     def run(_: int) -> Load:
         latencies: Counter[int] = Counter()

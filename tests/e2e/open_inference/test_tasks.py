@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tritonclient import http as triton
 
-from service.images.reading import read_image
+from service.images.read_image import read_image
 from tests.support.project import ROOT
 from tests.support.server import Server
 from tests.support.triton import sent

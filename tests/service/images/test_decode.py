@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 from service.errors import EmptyFileError, ImageTooLargeError, NotAnImageError
 from service.images.decode import ENOUGH, decode, is_tiny
 from service.images.picture import Picture
-from service.images.reading import read_image
+from service.images.read_image import read_image
 from tests.support.published import picture
 from tests.support.sound_images import encode
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.errors import ApiError
 from service.images.decode import count_pixels
-from service.images.reading import read_image
+from service.images.read_image import read_image
 from tests.support.broken_images.damage import damaged
 from tests.support.sound_images import whole
 

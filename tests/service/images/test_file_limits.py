@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageOps
 from service.errors import ApiError, ImageTooLargeError, NotAnImageError
 from service.images.decode import decode
 from service.images.image_file import sniff_format_and_size
-from service.images.reading import read_image
+from service.images.read_image import read_image
 from tests.support.broken_images import jpeg, tiff
 from tests.support.broken_images.corpus import broken
 from tests.support.project import ROOT

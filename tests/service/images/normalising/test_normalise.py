@@ -13,7 +13,8 @@ from PIL import Image
 
 from service.images.normalising.normalise import normalise
 from service.images.picture import Picture
-from service.images.reading import read_image
+from service.images.read_image import read_image
+from tests.support.damaged_pictures import KINDS, draw
 from tests.support.drawings import (
     DIGITS,
     FIVE,
@@ -27,7 +28,6 @@ from tests.support.drawings import (
     read,
 )
 from tests.support.painting import encode
-from tests.support.pictures import KINDS, draw
 from tests.support.project import ROOT
 
 SHEET = ROOT / "docs" / "pairs.png"

@@ -17,7 +17,7 @@ STEPS = {
     "service/uploads/multipart_form.py read_fields": "the fields, as the body comes",
     "service/predictor.py Predictor.predict": "what is done here, and what is handed on",
     "service/execution/parser_pool.py ParserPool.run": "finds a process that parses",
-    "service/images/reading.py read_image": "in that process: from bytes to rows",
+    "service/images/read_image.py read_image": "in that process: from bytes to rows",
     "service/images/decode.py decode": "the pixels",
     "service/images/normalising/normalise.py normalise": "the digit in them, as MNIST has it",
     "service/inference/classifier.py Classifier.prepare": "what to run, and what it will mean",
@@ -35,7 +35,7 @@ from pathlib import Path
 warnings.simplefilter("ignore")
 from starlette.testclient import TestClient
 from service.app import RowReader
-from service.images.reading import read_image
+from service.images.read_image import read_image
 
 root, met = str(Path.cwd() / "service"), []
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.responses import ChunkedResponse
+from service.chunked_response import ChunkedResponse
 
 
 @pytest.mark.parametrize("length", [0, 1, 65_536, 65_537, 200_000])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.errors import TooManyRequestsError
-from service.execution.limiter import Limiter
+from service.execution.wait_queue import WaitQueue
 from tests.support.metrics import metrics
 
 
@@ -13,7 +13,7 @@ def test_as_many_run_as_there_are_slots_in_the_order_in_which_they_came() -> Non
     began: list[int] = []
     most = 0
 
-    async def task(limiter: Limiter, number: int) -> None:
+    async def task(limiter: WaitQueue, number: int) -> None:
         nonlocal most
         async with limiter.slot():
             began.append(number)
@@ -25,7 +25,7 @@ def test_as_many_run_as_there_are_slots_in_the_order_in_which_they_came() -> Non
     ended: list[int] = []
 
     async def ask() -> None:
-        limiter = Limiter(2, 60, metrics())
+        limiter = WaitQueue(2, 60, metrics())
         await asyncio.gather(*[task(limiter, number) for number in range(9)])
 
     asyncio.run(ask())
@@ -35,7 +35,7 @@ def test_as_many_run_as_there_are_slots_in_the_order_in_which_they_came() -> Non
 
 def test_who_waits_for_too_long_is_refused_and_leaves_the_queue() -> None:
     async def ask() -> None:
-        limiter = Limiter(1, 0.01, metrics())
+        limiter = WaitQueue(1, 0.01, metrics())
         async with limiter.slot():
             with pytest.raises(TooManyRequestsError, match=r"not begun within 0\.01 s"):
                 await limiter.acquire()
@@ -48,7 +48,7 @@ def test_who_waits_for_too_long_is_refused_and_leaves_the_queue() -> None:
 
 def test_the_patient_wait_for_any_time() -> None:
     async def ask() -> None:
-        limiter = Limiter(1, 0.01, metrics())
+        limiter = WaitQueue(1, 0.01, metrics())
         await limiter.acquire()
         waiting = asyncio.ensure_future(limiter.acquire(patient=True))
         await asyncio.sleep(0.05)
@@ -60,7 +60,7 @@ def test_the_patient_wait_for_any_time() -> None:
 
 def test_the_delay_is_what_the_next_one_waits_already() -> None:
     async def ask() -> None:
-        limiter = Limiter(1, 60, metrics())
+        limiter = WaitQueue(1, 60, metrics())
         assert limiter.delay == 0
         await limiter.acquire()
         assert limiter.delay == 0

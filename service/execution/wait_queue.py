@@ -9,7 +9,7 @@ from service.errors import TooManyRequestsError
 from service.metrics import Metrics
 
 
-class Limiter:
+class WaitQueue:
     """Lets a few tasks run at a time, first come, first served; only the event loop may ask it.
 
     It goes by the time that tasks did wait, never by what somebody's task may take.

@@ -10,7 +10,7 @@ from PIL import Image
 
 from models import manifest
 from models.arrays import Floats
-from service.images.reading import read_image
+from service.images.read_image import read_image
 from service.inference.backends import open_backend
 from service.inference.classifier import Classifier
 from service.inference.model import Model
