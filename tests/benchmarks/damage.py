@@ -18,7 +18,7 @@ from tests.benchmarks.tools.reading_ways import (
     read_as_service,
     read_as_tutorials,
 )
-from tests.support.damaged_pictures import KINDS, draw
+from tests.support.pictures.damaged_pictures import KINDS, draw
 
 Bytes = NDArray[np.uint8]
 

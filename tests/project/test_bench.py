@@ -16,8 +16,7 @@ from tests.benchmarks.tools.load import Load
 from tests.benchmarks.tools.report import Bound, Goal, Part, Table, summary
 from tests.benchmarks.tools.timing import Spread
 from tests.benchmarks.tools.workloads import PNG
-from tests.support.processes import finish
-from tests.support.processes import start as start_command
+from tests.support.training import commands
 from training.data import mnist
 from training.recipes.shipped import RECIPES
 
@@ -218,7 +217,10 @@ NEEDS = {
 def test_every_part_runs(name: str, tmp_path: Path) -> None:
     if reason := NEEDS[name]:
         pytest.skip(reason)
-    finish(start_command("tests.benchmarks.bench", name, "--quick", "--folder", str(tmp_path)))
+    quick = "--quick", "--folder", str(tmp_path)
+    command = commands.start("tests.benchmarks.bench", name, *quick)
+    status, _, errors = commands.finish(command)
+    assert status == 0, errors
     kept = json.loads((tmp_path / f"{name}.json").read_text())
     assert kept["rows"]
     assert all(row.keys() for row in kept["rows"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.damaged_pictures import KINDS, draw
+from tests.support.pictures.damaged_pictures import KINDS, draw
 from tests.support.published import picture
 
 

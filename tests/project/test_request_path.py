@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.support.project import ROOT
-from tests.support.request_path import STEPS, follow
+from tests.support.servers.request_path import STEPS, follow
 
 
 def test_a_photo_takes_the_steps_that_are_drawn_in_their_order(tmp_path: Path) -> None:

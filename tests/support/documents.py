@@ -19,8 +19,8 @@ import models
 from models.manifest import Manifest, discover, read
 from service.errors import known_errors
 from service.settings import PREFIX, Settings
-from tests.support import request_path
 from tests.support.project import ROOT
+from tests.support.servers import request_path
 from training.recipes.shipped import RECIPES
 
 README = ROOT / "README.md"

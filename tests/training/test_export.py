@@ -8,7 +8,7 @@ import pytest
 
 from models import manifest
 from models.manifest import Manifest
-from tests.support.samples import finished_run, small_recipe
+from tests.support.training.samples import finished_run, small_recipe
 from training import export
 from training.networks.modules import RowClassifier
 from training.parity import proof, structure

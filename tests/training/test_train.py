@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import permissions
+from tests.support.training import permissions
 from training import train
 from training.runs import run_folder
 

@@ -22,7 +22,7 @@ from tests.benchmarks.tools.report import Goal, Part, Table
 from tests.benchmarks.tools.servers import BENTOML, FASTAPI, LITSERVE, MLSERVER, OURS, WORKERS
 from tests.benchmarks.tools.timing import Spread, ratio, turns
 from tests.benchmarks.tools.workloads import PNG, V2, Workload, workloads
-from tests.support.server import Server
+from tests.support.servers.server import Server
 
 CONNECTIONS = (1, 16, 64)
 BUSY = 64  # connections that the goals of uploads speak of

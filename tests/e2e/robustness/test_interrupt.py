@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.commands import finish, interrupt, start, wait_for
+from tests.support.training.commands import finish, interrupt, start, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

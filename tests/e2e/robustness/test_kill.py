@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from models import manifest
-from tests.support.commands import finish, kill_when, start
-from tests.support.samples import finished_run, same_weights, small_recipe
+from tests.support.training.commands import finish, kill_when, start
+from tests.support.training.samples import finished_run, same_weights, small_recipe
 from training.runs import checkpoint
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

@@ -6,8 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support import commands
-from tests.support.commands import DEADLINE, finish, interrupt, kill_when, wait_for
+from tests.support.training import commands
+from tests.support.training.commands import DEADLINE, finish, interrupt, kill_when, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -23,7 +23,7 @@ from service.inference.onnx_backend import choose_providers
 from service.settings import Device
 from tests.support.devices import CUDA, EACH, PROVIDERS
 from tests.support.published import publish_stateful
-from tests.support.samples import small_recipe, trained, unproven
+from tests.support.training.samples import small_recipe, trained, unproven
 from training.parity.proof import prove
 from training.parity.tasks import BATCH_SIZES
 from training.publication.model_export import describe, write_forms

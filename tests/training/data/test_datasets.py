@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision.datasets import MNIST
 
-from tests.support import permissions
+from tests.support.training import permissions
 from training.data import mnist
 from training.data.datasets import as_rows, hold_out, shuffled
 from training.data.loading import load

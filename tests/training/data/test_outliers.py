@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.support.samples import digits
+from tests.support.training.samples import digits
 from training.data import outliers
 
 

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 import torch
 
-from tests.support.samples import small_recipe
+from tests.support.training.samples import small_recipe
 from training.graphs.onnx_graph import build, write_onnx
 from training.networks.modules import RowClassifier
 

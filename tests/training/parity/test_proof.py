@@ -11,7 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from models.manifest import File, Manifest
-from tests.support.samples import small_recipe, trained, unproven
+from tests.support.training.samples import small_recipe, trained, unproven
 from training.graphs.torchscript import write_torchscript
 from training.networks.modules import RowClassifier
 from training.parity.proof import ParityReport, prove

@@ -13,7 +13,7 @@ from torch import nn
 
 from models import manifest
 from models.manifest import FILENAME, Manifest, State
-from tests.support.samples import CPU, digits
+from tests.support.training.samples import CPU, digits
 from training.data.datasets import DataSet, Split
 from training.data.sine_windows import windows
 from training.graphs.onnx_graph import build

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.samples import CPU, digits, same_weights
+from tests.support.training.samples import CPU, digits, same_weights
 from training.data.sine_windows import windows
 from training.errors import RecipeError
 from training.networks.configuration import DenseConfig, RecurrentConfig

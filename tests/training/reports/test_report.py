@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from tests.support.samples import CPU, digits
+from tests.support.training.samples import CPU, digits
 from training.errors import ReportError
 from training.recipes.tutorials import TUTORIALS, Tutorial
 from training.reports import report

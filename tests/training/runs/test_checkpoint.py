@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.support.samples import CPU, digits, same_weights, small_recipe, trained
+from tests.support.training.samples import CPU, digits, same_weights, small_recipe, trained
 from training.data.datasets import DataSet
 from training.errors import CheckpointError
 from training.recipes.shipped import Recipe

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from tests.support import permissions
-from tests.support.samples import CPU, digits, same_weights, small_recipe
+from tests.support.training import permissions
+from tests.support.training.samples import CPU, digits, same_weights, small_recipe
 from training.errors import CheckpointError
 from training.runs import checkpoint, run_folder
 from training.runs.run_files import ForeignFileError

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.support.samples import CPU, digits, same_weights
+from tests.support.training.samples import CPU, digits, same_weights
 from training.errors import CheckpointError
 from training.recipes.plain import PlainRecipe
 from training.recipes.tutorials import TUTORIALS

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tests.support.samples import CPU, digits, same_weights, small_recipe, trained
+from tests.support.training.samples import CPU, digits, same_weights, small_recipe, trained
 from training.data import outliers
 from training.data.augmentation import affine, pen
 from training.data.datasets import as_rows

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.support.painting import (
+from tests.support.pictures.painting import (
     BLACK,
     Bytes,
     Floats,

@@ -1,11 +1,12 @@
-"""Run the commands of training as processes, and stop them at a chosen moment."""
+"""Run the project's commands as processes, and stop them at a chosen moment."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+
+from tests.support.polling import poll
 
 DEADLINE = 180.0  # seconds; generous, for machines that do other things, too
 
@@ -29,11 +30,13 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 def wait_for(process: subprocess.Popen[str], reached: Callable[[], object]) -> None:
     """Return as soon as `reached()` is true, which must be before the process ends."""
-    deadline = time.monotonic() + DEADLINE
-    while not reached():
+
+    def running() -> object:
         assert process.poll() is None, "the command ended before the moment to stop it"
-        assert time.monotonic() < deadline, "the moment to stop it never came"
-        time.sleep(0.001)  # the process needs the processor more than this question does
+        return reached()
+
+    # A short pause: what is waited for may last for milliseconds only.
+    poll(running, lambda: "the moment to stop it never came", deadline=DEADLINE, pause=0.001)
 
 
 def kill_when(process: subprocess.Popen[str], reached: Callable[[], object]) -> None:

@@ -9,8 +9,8 @@ import functools
 import random
 from collections.abc import Iterator
 
-from tests.support.broken_images import bmp, gif, jpeg, png, tiff, webp
-from tests.support.sound_images import whole
+from tests.support.pictures.broken_images import bmp, gif, jpeg, png, tiff, webp
+from tests.support.pictures.sound_images import whole
 
 Files = Iterator[tuple[str, bytes]]
 

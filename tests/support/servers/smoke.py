@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from tests.support.refused import IMAGE, SEVEN, TENSOR, files
+from tests.support.servers.refused import IMAGE, SEVEN, TENSOR, files
 
 SEQUENCES = {"sequences": [TENSOR["data"][0]]}
 METADATA = {"model_name": "lstm", "model_version": "1"}

@@ -2,7 +2,7 @@
 
 import random
 
-from tests.support.sound_images import whole
+from tests.support.pictures.sound_images import whole
 
 HEADER = 64  # bytes; where most of what a format says of itself stands
 # What numbers of a header go wrong at.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from tests.support.sound_images import encode, whole
+from tests.support.pictures.sound_images import encode, whole
 
 MANY = 200_000  # pieces: of a few bytes each, they fit into a request
 

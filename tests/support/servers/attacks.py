@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from tests.support.broken_images.png import chunk, png
-from tests.support.broken_images.tiff import tiff
-from tests.support.traffic import Ask
+from tests.support.pictures.broken_images.png import chunk, png
+from tests.support.pictures.broken_images.tiff import tiff
+from tests.support.servers.traffic import Ask
 
 ROWS = (b"\0" + bytes(range(28))) * 28
 BYTE, SHORT, LONG, RATIONAL = 1, 3, 4, 5

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 
-from tests.support.sound_images import whole
+from tests.support.pictures.sound_images import whole
 
 MANY = 200_000  # pieces: of a few bytes each, they fit into a request
 

@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from tests.support.broken_images.jpeg import exif_loop, rationals
+from tests.support.pictures.broken_images.jpeg import exif_loop, rationals
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MANY = 200_000  # pieces: of a few bytes each, they fit into a request

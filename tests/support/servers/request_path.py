@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.support.project import ROOT
-from tests.support.server import environment
+from tests.support.servers.server import environment
 
 # Where the photo is, and what happens to it there; in order.
 STEPS = {

@@ -3,8 +3,8 @@
 import struct
 from collections.abc import Iterator
 
-from tests.support.broken_images.jpeg import rationals
-from tests.support.sound_images import whole
+from tests.support.pictures.broken_images.jpeg import rationals
+from tests.support.pictures.sound_images import whole
 
 MANY = 200_000  # pieces: of a few bytes each, they fit into a request
 
