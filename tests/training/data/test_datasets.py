@@ -124,7 +124,7 @@ def test_only_the_files_that_are_missing_are_put_there(
     names = list(mnist.DIGESTS)
     raw = mnist.raw_folder(tmp_path)
     raw.mkdir(parents=True)
-    (raw / names[0]).symlink_to(mnist.raw_folder(mnist_root) / names[0])
+    (raw / names[0]).symlink_to((mnist.raw_folder(mnist_root) / names[0]).resolve())
 
     def download(dataset: MNIST) -> None:
         shutil.copytree(mnist.raw_folder(mnist_root), dataset.raw_folder)
