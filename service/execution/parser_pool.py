@@ -150,7 +150,7 @@ class _Lane:
                 with timed():
                     answer, ends = await connection.ask(task)
             except BaseException:
-                # Given up or failed: what the process is at, it ends by itself within its limits.
+                # Given up or failed: a process that is at a task ends when nobody listens.
                 connection.close()
                 raise
             if ends:

@@ -9,6 +9,7 @@ about a client's file reach the log.
 """
 
 import contextlib
+import fcntl
 import gc
 import importlib
 import os
@@ -95,12 +96,17 @@ def _serve(tasks: socket.socket, seconds: float, most_bytes: int, niceness: int)
     with contextlib.suppress(OSError, ValueError):  # macOS has no such limit
         size = int(_proc_statm()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + most_bytes, resource.RLIM_INFINITY))
+    # While it is at a task, a line that is hung up ends the process by SIGIO: nobody waits for it.
+    fcntl.fcntl(tasks, fcntl.F_SETOWN, os.getpid())
+    quiet = fcntl.fcntl(tasks, fcntl.F_GETFL)
     at_rest = _peak()
     with tasks, tasks.makefile("rb") as reader:
         while (task := _receive(reader)) is not None:
             # Counted in processor seconds: beyond them SIGPROF ends the process, wherever it is.
             signal.setitimer(signal.ITIMER_PROF, seconds)
+            fcntl.fcntl(tasks, fcntl.F_SETFL, quiet | os.O_ASYNC)
             answer = _run(task)
+            fcntl.fcntl(tasks, fcntl.F_SETFL, quiet)
             signal.setitimer(signal.ITIMER_PROF, 0)
             grown = _peak() - at_rest > _GROWN
             tasks.sendall(ANSWER.pack(len(answer), grown) + answer)

@@ -131,11 +131,18 @@ def test_who_waits_for_too_long_is_refused() -> None:
     pool(ask, max_wait=0.001)
 
 
-def test_what_is_given_up_leaves_its_place_to_others() -> None:
+def test_what_is_given_up_is_ended_and_leaves_its_place_to_others(
+    started: Callable[[], list[psutil.Process]],
+) -> None:
     async def ask(p: ParserPool) -> Any:
-        given_up = asyncio.ensure_future(p.run(compute, 60))
-        await asyncio.sleep(0.05)
+        await p.run(echo)
+        given_up = asyncio.ensure_future(p.run(compute, 60, slow=True))
+        while len(started()) < 3:  # the one that forks, a quick and a slow one
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # until it is at the task
         given_up.cancel()
+        while len(started()) > 2:
+            await asyncio.sleep(0.01)
         return await p.run(echo, 1)
 
     assert pool(ask, seconds=60) == [1]
