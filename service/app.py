@@ -28,6 +28,7 @@ from service.bento import (
     SequencesInput,
     service_class,
 )
+from service.chunked_response import ChunkedResponse
 from service.errors import ApiError, ErrorBody, NotReadyError
 from service.execution.admission import Admission
 from service.execution.parser_pool import ParserError, ParserPool
@@ -44,7 +45,6 @@ from service.metrics import Metrics
 from service.open_inference.routes import OpenInference
 from service.openapi.document import build_document, routes
 from service.predictor import Predictor
-from service.responses import ChunkedResponse
 from service.settings import Settings, SettingsError, warn_of_unknown
 from service.uploads.form import read_form
 from service.uploads.options import read_query_string

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import ApiError, BatchTooLargeError, TooManyRequestsError
-from service.execution.limiter import Limiter
 from service.execution.scheduler import Scheduler
+from service.execution.wait_queue import WaitQueue
 from service.images.decode import count_pixels, is_tiny
 from service.images.image_file import sniff_format_and_size
 from service.images.preview import encode_preview
-from service.images.reading import Finding, Reading, read_image
+from service.images.read_image import Finding, Reading, read_image
 from service.inference.classifier import Classifier, Prediction, PreviewedPrediction
 from service.inference.registry import Registry
 from service.metrics import Metrics
@@ -39,7 +39,7 @@ class Predictor:
     def __init__(self, settings: Settings, scheduler: Scheduler, metrics: Metrics) -> None:
         self._settings, self._scheduler, self._metrics = settings, scheduler, metrics
         batches = _BATCHES * settings.threads
-        self._batches = Limiter(batches, settings.max_delay_seconds, metrics)
+        self._batches = WaitQueue(batches, settings.max_delay_seconds, metrics)
 
     async def predict(self, classifier: Classifier, form: Form) -> Prediction:
         """What `classifier` reads in the only file of `form`.

@@ -1,51 +1,98 @@
-"""Command-line options that training and exporting share."""
+"""What the three commands share: options, the check of recipes' names, and errors in one line.
+
+Nothing here imports torch, which takes seconds. The commands import it inside of `run_command`, so
+that Ctrl-C during these seconds ends in one line, too.
+"""
 
 import argparse
-from collections.abc import Iterable
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import FrameType
 
-import torch
-
-from training.data.mnist import default_root
+from models.manifest import ManifestError
+from models.publish import PublishError
+from training.errors import TrainingError
 from training.recipes.shipped import RECIPES
 from training.recipes.tutorials import TUTORIALS
 
 INTERRUPTED = 130  # the shell's exit status for Ctrl-C
 
-
-class DeviceError(RuntimeError):
-    """The device that was asked for does not work here."""
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-def choose_device(name: str) -> torch.device:
-    """`cpu`, `cuda`, or `auto`: CUDA where it works, otherwise the CPU.
+def run_command(work: Callable[[], int | None], to_go_on: str) -> int:
+    """Do the `work` of a command and return its exit status.
 
-    Raises:
-        DeviceError: `cuda` was asked for and torch cannot use it.
-
+    Ctrl-C, or an error that the user can mend, ends in one line on stderr, with the remedy;
+    `to_go_on` says how a command that was stopped goes on.
     """
-    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise DeviceError(
-            "--device cuda, but torch finds no usable CUDA device; check the driver with "
-            "`nvidia-smi`, or use --device cpu"
+    interrupted = f"\nInterrupted; {to_go_on}."
+    before = signal.signal(signal.SIGINT, lambda _, frame: _interrupt(frame, interrupted))
+    try:
+        return work() or 0
+    except KeyboardInterrupt:
+        print(interrupted, file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        print(f"error: {_explain(error, to_go_on)}", file=sys.stderr)
+    except (TrainingError, PublishError, ManifestError) as error:
+        print(f"error: {error}", file=sys.stderr)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return 1
+
+
+def _interrupt(frame: FrameType | None, message: str) -> None:
+    """Raise KeyboardInterrupt, but end the process at once if something is being imported.
+
+    Several libraries take an exception during their import for a missing option, and go on.
+    """
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            print(message, file=sys.stderr, flush=True)
+            os._exit(INTERRUPTED)
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+def _explain(error: OSError, to_go_on: str) -> str:
+    where = error.filename or "what was written last"
+    if error.errno in _NO_SPACE:
+        return f"there is no space left on the disk for {where}; make room, then {to_go_on}"
+    if isinstance(error, PermissionError):
+        return (
+            f"{where} may not be read or written by this user; change its permissions or its "
+            "owner, or name another folder"
         )
-    return torch.device("cuda")
+    return str(error)
 
 
 def recipe_name(text: str) -> str:
-    """The name of a recipe, as argparse wants to hear of a wrong one."""
+    """The name of a recipe, for argparse.
+
+    Raises:
+        ArgumentTypeError: there is no such recipe.
+
+    """
     return _one_of(text, (*RECIPES, *TUTORIALS))
 
 
 def tutorial_name(text: str) -> str:
-    """The name of a tutorial's recipe, as argparse wants to hear of a wrong one."""
+    """The name of a tutorial's recipe, for argparse.
+
+    Raises:
+        ArgumentTypeError: there is no such recipe.
+
+    """
     return _one_of(text, tuple(TUTORIALS))
 
 
 def _one_of(text: str, known: tuple[str, ...]) -> str:
-    # argparse's own `choices` refuses an empty list, and with it a default.
+    # argparse's own `choices` refuses an empty list, which stands for the default.
     if text not in known:
         expected = ", ".join(known)
         raise argparse.ArgumentTypeError(f"no recipe is called {text!r}, choose from {expected}")
@@ -58,7 +105,7 @@ def needs_data(names: Iterable[str]) -> bool:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say what to train on, where, and where runs are kept."""
+    """Add the options for the data set, the folder of runs, and the device."""
     parser.add_argument(
         "--dataset",
         choices=("mnist", "digits"),
@@ -68,7 +115,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir",
         type=Path,
-        default=default_root(),
         metavar="DIR",
         help="folder that holds MNIST/raw/, or will after the download "
         "(default: $MNIST_ROOT, else data)",
@@ -89,7 +135,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def describe_recipes() -> str:
-    """The recipes as lines of text for --help."""
+    """The recipes, a line each, for --help."""
     lines = [
         f"  {recipe.name:5} {recipe.num_layers} x {recipe.hidden_size} {recipe.cell.upper()}, "
         f"{recipe.epochs} epochs, at least {recipe.floors['mnist']:.1%} on MNIST's test images"

@@ -1,60 +1,66 @@
 """Train every model of the tutorials over its seeds and report: `python -m training.reproduce`.
 
-Each finished seed is kept in `RUNS_DIR/NAME/`, so a run that was stopped, by Ctrl-C or by force,
-goes on where it was when the same command is given again. At the end the table is printed, and
-written with its plots into `REPORT_DIR/`.
+Each finished seed is kept in `RUNS_DIR/NAME/`, so that the same command goes on after it was
+stopped, by Ctrl-C or by force. At the end the table is printed, and written with plots into
+`REPORT_DIR/`.
 
-One process a core, one thread each: small networks gain nothing from a second thread.
+One process a core with one thread each: small networks gain nothing from a second thread.
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from training.command_line import (
-    INTERRUPTED,
-    DeviceError,
-    add_options,
-    choose_device,
-    needs_data,
-    tutorial_name,
-)
-from training.data.datasets import DataError, load
-from training.recipes.tutorials import TUTORIALS, Tutorial
-from training.reports import report
-from training.reports.results import collect
-from training.runs.checkpoint import CheckpointError
-from training.runs.worker_pool import CrewError, Job, find, train_all
+from training.command_line import add_options, needs_data, run_command, tutorial_name
+from training.recipes.tutorials import TUTORIALS
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    chosen = [TUTORIALS[name] for name in options.names or TUTORIALS]
-    jobs = [Job(tutorial.name, seed) for tutorial in chosen for seed in _seeds(tutorial, options)]
-    try:
-        options.report_dir.mkdir(parents=True, exist_ok=True)  # or say now that it cannot be
-        choose_device(options.device)
-        names = [tutorial.name for tutorial in chosen]
-        data = load(options.dataset, options.data_dir) if needs_data(names) else None
-        done = [job for job in jobs if find(job, data, options.runs_dir)[1]]
-        train_all([job for job in jobs if job not in done], done, options)
-        results = [collect(tutorial, jobs, data, options.runs_dir) for tutorial in chosen]
-        print("drawing the plots ...", file=sys.stderr)
-        print(f"\n{report.write(results, data, options.report_dir)}")
-    except KeyboardInterrupt:
-        print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
-        return INTERRUPTED
-    except (CheckpointError, CrewError, DataError, DeviceError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_command(lambda: _reproduce(options), "the same command goes on where it stopped")
 
 
-def _seeds(tutorial: Tutorial, options: argparse.Namespace) -> Sequence[int]:
-    return range(min(tutorial.seeds, options.seeds or tutorial.seeds))
+def _reproduce(options: argparse.Namespace) -> None:
+    from training.data.loading import load
+    from training.reports import report
+    from training.reports.results import collect
+    from training.runs.seed_jobs import SeedJob
+    from training.runs.worker_pool import train_all
+    from training.trainers.device import choose_device
+
+    tutorials = [TUTORIALS[name] for name in options.names or TUTORIALS]
+    choose_device(options.device)  # or say now that it does not work
+    needed = needs_data(tutorial.name for tutorial in tutorials)
+    data = load(options.dataset, options.data_dir) if needed else None
+    options.report_dir.mkdir(parents=True, exist_ok=True)  # or say now that it cannot be made
+    report.check_folder(options.report_dir, tutorials, data)
+    seeds = [range(min(tutorial.seeds, options.seeds or tutorial.seeds)) for tutorial in tutorials]
+    jobs = [
+        SeedJob(
+            name=tutorial.name,
+            seed=seed,
+            dataset=options.dataset,
+            data_dir=options.data_dir,
+            runs_dir=options.runs_dir,
+            device=options.device,
+        )
+        for tutorial, numbers in zip(tutorials, seeds, strict=True)
+        for seed in numbers
+    ]
+    finished = [job for job in jobs if job.find(data)]
+    train_all(
+        [job for job in jobs if job not in finished],
+        options.workers,
+        before=sum(job.seconds for job in finished),
+    )
+    results = [
+        collect(tutorial, numbers, data, options.runs_dir)
+        for tutorial, numbers in zip(tutorials, seeds, strict=True)
+    ]
+    print("drawing the plots ...", file=sys.stderr)
+    print(f"\n{report.write(results, data, options.report_dir)}")
 
 
 def _parser() -> argparse.ArgumentParser:

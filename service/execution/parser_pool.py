@@ -20,8 +20,8 @@ from typing import Any
 
 import service
 from service.errors import TooCostlyError, known_errors
-from service.execution.limiter import Limiter
 from service.execution.parser_process import ANSWER, FRAME, LIMITS, READY, decode
+from service.execution.wait_queue import WaitQueue
 from service.metrics import Metrics
 
 # Of a quick process. More, and slow tasks hold up the quick ones for longer; less, and more tasks
@@ -133,7 +133,7 @@ class _Lane:
     def __init__(
         self, forker: "_Forker", limits: bytes, processes: int, max_wait: float, metrics: Metrics
     ) -> None:
-        self.limiter = Limiter(processes, max_wait, metrics)
+        self.limiter = WaitQueue(processes, max_wait, metrics)
         self._forker, self._limits = forker, limits
         self._idle: list[_Connection] = []
 

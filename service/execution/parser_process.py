@@ -31,7 +31,7 @@ ANSWER = struct.Struct("<Q?")  # those of an answer, and whether its process end
 LIMITS = struct.Struct("<dQi")  # processor seconds and bytes of a task, niceness of the process
 READY = b"ready"  # said once by the first process, before it forks any
 _PRELOAD = (
-    "service.images.reading",
+    "service.images.read_image",
     "service.open_inference.codec",
     "service.uploads.sequences",
 )

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from service.execution.batcher import Batcher
-from service.execution.limiter import Limiter
 from service.execution.parser_pool import ParserPool
+from service.execution.wait_queue import WaitQueue
 from service.inference.model import Run
 from service.metrics import Metrics
 
@@ -37,13 +37,13 @@ class Scheduler:
         """
         self.parser = parser
         self._executor = ThreadPoolExecutor(threads, "rowreader")
-        self._limiter = Limiter(threads, max_wait, metrics)
+        self._queue = WaitQueue(threads, max_wait, metrics)
         self._batcher = Batcher(max_joint, metrics)
 
     @property
     def delay(self) -> float:
         """Seconds that the next task of the longer queue waits already."""
-        return max(self.parser.delay, self._limiter.delay)
+        return max(self.parser.delay, self._queue.delay)
 
     async def infer(self, run: Run[T]) -> T:
         """The result of `run`, joined with others' if it is small.
@@ -69,15 +69,15 @@ class Scheduler:
 
     async def on_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """What `work(*arguments)` gives; a thread works on to its end even if that is given up."""
-        await self._limiter.acquire()
+        await self._queue.acquire()
         loop = asyncio.get_running_loop()
         try:
             future = self._executor.submit(work, *arguments)
         except BaseException:
-            self._limiter.release()
+            self._queue.release()
             raise
         # The slot is the thread's, not the request's.
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._limiter.release))
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._queue.release))
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from service.errors import (
 from service.execution.admission import Admission
 from service.http.answer import Answer
 from service.http.api_keys import check_key
-from service.http.body import bounded, check_body
+from service.http.body_limits import bounded, check_body
 from service.http.known_paths import KnownPaths
 from service.http.request_log import log_answer, naming
 from service.settings import Settings

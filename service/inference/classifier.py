@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from models.arrays import Floats
 from models.manifest import Manifest
 from service.errors import WrongTaskError
-from service.images.reading import SIDE, Finding
+from service.images.read_image import SIDE, Finding
 from service.inference.model import Model, Run
 
 Reason = Literal["blank", "several_digits", "not_a_digit", "low_confidence"]

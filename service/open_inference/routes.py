@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models.manifest import Manifest, Tensor
+from service.chunked_response import ChunkedResponse
 from service.execution.scheduler import Scheduler
 from service.inference.model import Model, Run
 from service.inference.registry import Registry
@@ -24,7 +25,6 @@ from service.open_inference.codec import (
 )
 from service.open_inference.messages import DATATYPE
 from service.paths import AT_VERSION, INFER, MODEL, PROTOCOL, READY, VERSION
-from service.responses import ChunkedResponse
 from service.settings import Kind
 from service.uploads.request_head import Endpoint, head_of
 

@@ -26,7 +26,7 @@ from service.errors import (
 )
 from service.open_inference.messages import DATATYPE, WIRE, InputParameters, RequestInput
 from service.uploads.json_body import count, decode
-from service.uploads.ranges import check_range
+from service.uploads.number_ranges import check_range
 
 # Bytes of JSON of a shape. One of eight axes has 200 at most; 8 KiB are read in 0.1 ms. More is
 # refused unread, for millions of lengths would take a quarter of a second.

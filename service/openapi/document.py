@@ -32,7 +32,7 @@ from service.errors import (
     WrongTypeError,
     known_errors,
 )
-from service.images.reading import SIDE
+from service.images.read_image import SIDE
 from service.inference.classifier import Prediction, PreviewedPrediction
 from service.inference.registry import list_classifiers
 from service.openapi import open_inference

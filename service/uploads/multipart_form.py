@@ -6,12 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from service.errors import (
-    MalformedRequestError,
-    NotAFileError,
-    UnsupportedMediaTypeError,
-    quote,
-)
+from service.errors import MalformedRequestError, NotAFileError, UnsupportedMediaTypeError, quote
 from service.uploads.multipart_parser import (
     MultipartError,
     MultipartSegment,

@@ -16,10 +16,10 @@ from service.errors import (
     WrongShapeError,
     quote,
 )
-from service.images.reading import SIDE
+from service.images.read_image import SIDE
 from service.uploads.json_body import count, decode
+from service.uploads.number_ranges import check_range
 from service.uploads.options import MODEL, check_query, option
-from service.uploads.ranges import check_range
 
 MEDIA_TYPE = "application/json"
 

@@ -1,10 +1,11 @@
 """What requests made to cost much cost others: `python -m tests.benchmarks.attacks`, five minutes.
 
-One client sends each of `tests.support.attacks` over 8 connections for some seconds to a server of
-one worker as it is shipped. Meanwhile a second client posts one ordinary picture after the other (a
-PNG of 300 x 300 pixels), and a probe asks for `/livez` fifty times a second. A row tells what the
-attacker was answered, how many of the second client's pictures were answered with 200 and how soon,
-how soon the probe was, and the largest memory of the server's processes together and of one.
+One client sends each of `tests.support.servers.attacks` over 8 connections for some seconds to a
+server of one worker as it is shipped. Meanwhile a second client posts one ordinary picture after
+the other (a PNG of 300 x 300 pixels), and a probe asks for `/livez` fifty times a second. A row
+tells what the attacker was answered, how many of the second client's pictures were answered with
+200 and how soon, how soon the probe was, and the largest memory of the server's processes together
+and of one.
 """
 
 import argparse
@@ -22,11 +23,11 @@ import aiohttp
 import numpy as np
 import psutil
 
-from tests.support.attacks import ATTACKS
-from tests.support.pictures import draw
+from tests.support.pictures.damaged_pictures import draw
 from tests.support.published import picture
-from tests.support.server import Server, serve
-from tests.support.traffic import Ask, keep_asking, upload
+from tests.support.servers.attacks import ATTACKS
+from tests.support.servers.server import Server, serve
+from tests.support.servers.traffic import Ask, keep_asking, upload
 
 CONNECTIONS, PROBES_A_SECOND = 8, 50
 MIB = 2**20

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.tools.ways import (
+from tests.benchmarks.tools.reading_ways import (
     classify,
     open_classifier,
     read_as_service,
     read_as_tutorials,
 )
-from tests.support.pictures import KINDS, draw
+from tests.support.pictures.damaged_pictures import KINDS, draw
 
 Bytes = NDArray[np.uint8]
 

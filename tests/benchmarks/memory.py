@@ -19,7 +19,7 @@ from PIL import Image
 
 from service.settings import Settings
 from tests.support.project import ROOT
-from tests.support.server import Server, serve
+from tests.support.servers.server import Server, serve
 
 KINDS = (("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "RGBA"), ("WEBP", "RGBA"), ("GIF", "L"))
 ROUNDS = 4

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.images.decode import decode
-from service.images.reading import read_image
+from service.images.read_image import read_image
 from tests.benchmarks.damage import load
-from tests.benchmarks.tools.ways import MAX_PIXELS
-from tests.support.pictures import draw
+from tests.benchmarks.tools.reading_ways import MAX_PIXELS
+from tests.support.pictures.damaged_pictures import draw
 
 RUNS = {(300, 300): 60, (3000, 4000): 8}
 KINDS = ("clean", "paper", "noise", "coloured_pen", "squared", "mixed", "alpha")

@@ -15,9 +15,9 @@ import numpy as np
 
 from models.arrays import Floats
 from service.errors import ApiError
-from service.images.reading import Reading, read_image
+from service.images.read_image import Reading, read_image
 from service.inference.classifier import Classifier
-from tests.benchmarks.tools.ways import (
+from tests.benchmarks.tools.reading_ways import (
     MAX_PIXELS,
     Way,
     classify,

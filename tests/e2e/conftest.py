@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.published import publish, publish_stateful
-from tests.support.server import GUARDS, SMALL_LIMITS, Server, serve
+from tests.support.servers.server import GUARDS, SMALL_LIMITS, Server, serve
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import yaml
 
 from tests.support.project import ROOT
 from tests.support.published import publish
-from tests.support.server import environment, serve
+from tests.support.servers.server import environment, serve
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.server import Server
+from tests.support.servers.server import Server
 
 pytestmark = pytest.mark.e2e
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.dockerfile import image
 from tests.support.project import ROOT
-from tests.support.server import Server, serve
+from tests.support.servers.server import Server, serve
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -8,16 +8,16 @@ import httpx
 import pytest
 
 from service.paths import of_protocol
-from tests.support.failures import (
+from tests.support.project import ROOT
+from tests.support.servers.refused import FORM, IMAGE, INFER, REFUSED, Refused
+from tests.support.servers.server import Server
+from tests.support.training.failures import (
     ERRORS,
     INSIDE,
     check_failure,
     tells_of_the_inside,
     versions_in,
 )
-from tests.support.project import ROOT
-from tests.support.refused import FORM, IMAGE, INFER, REFUSED, Refused
-from tests.support.server import Server
 
 pytestmark = pytest.mark.e2e
 

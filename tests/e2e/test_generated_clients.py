@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from tests.support.published import picture
-from tests.support.refused import png
-from tests.support.server import Server
+from tests.support.servers.refused import png
+from tests.support.servers.server import Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from tests.support.devices import CPU, CUDA, PROVIDERS
-from tests.support.refused import ROWS
-from tests.support.server import serve
+from tests.support.servers.refused import ROWS
+from tests.support.servers.server import serve
 
 pytestmark = [pytest.mark.e2e, pytest.mark.gpu, pytest.mark.slow]
 

@@ -11,8 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.support.project import dependencies
-from tests.support.server import serve
-from tests.support.smoke import ask_every_route
+from tests.support.servers.server import serve
+from tests.support.servers.smoke import ask_every_route
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

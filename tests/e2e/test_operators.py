@@ -9,9 +9,9 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.support.failures import ERRORS, check_failure
-from tests.support.refused import FORM, IMAGE, INFER, JSON, files, png
-from tests.support.server import KEYS, PAGE, Server
+from tests.support.servers.refused import FORM, IMAGE, INFER, JSON, files, png
+from tests.support.servers.server import KEYS, PAGE, Server
+from tests.support.training.failures import ERRORS, check_failure
 
 pytestmark = pytest.mark.e2e
 

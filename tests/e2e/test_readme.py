@@ -17,7 +17,7 @@ import pytest
 
 from tests.support import documents
 from tests.support.project import ROOT
-from tests.support.server import Server
+from tests.support.servers.server import Server
 
 pytestmark = pytest.mark.e2e
 

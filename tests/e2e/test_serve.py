@@ -15,10 +15,10 @@ from openapi_spec_validator import validate
 from PIL import Image
 
 from tests.support.published import picture
-from tests.support.refused import IMAGE, SEVEN, files, png
-from tests.support.server import PAGE, SMALL_LIMITS, Server
-from tests.support.smoke import ask_every_route
-from tests.support.traffic import keep_asking, upload
+from tests.support.servers.refused import IMAGE, SEVEN, files, png
+from tests.support.servers.server import PAGE, SMALL_LIMITS, Server
+from tests.support.servers.smoke import ask_every_route
+from tests.support.servers.traffic import keep_asking, upload
 
 pytestmark = pytest.mark.e2e
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.server import serve
-from tests.support.smoke import ask_every_route
+from tests.support.servers.server import serve
+from tests.support.servers.smoke import ask_every_route
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.project import ROOT
-from tests.support.server import serve
+from tests.support.servers.server import serve
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

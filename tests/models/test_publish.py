@@ -1,4 +1,4 @@
-"""Publishing: the old model or the new one, never a mixture and never nothing."""
+"""Publishing: the old model or the new one, and never anything that was not published."""
 
 import os
 import subprocess
@@ -8,68 +8,210 @@ from pathlib import Path
 import pytest
 
 from models import manifest, publish
-from models.manifest import ManifestError
-from tests.support.manifests import example
+from models.manifest import File, Manifest, ManifestError, Tensor
+from models.publish import PublishError
+
+GRAPH = "model.onnx"
 
 
-def stage(root: Path, name: str, graph: bytes) -> Path:
-    """A complete staged folder whose graph is `graph`."""
-    staged = root / f".{name}-{os.getpid()}"
-    example(staged, name)
-    (staged / "model.onnx").write_bytes(graph)
-    text = example_with(staged, name, graph).to_json()
-    (staged / manifest.FILENAME).write_text(text)
-    return staged
+def write_model(folder: Path, name: str, graph: bytes) -> Path:
+    """A complete model folder whose graph is `graph`."""
+    folder.mkdir(parents=True)
+    (folder / GRAPH).write_bytes(graph)
+    described = Manifest(
+        name=name,
+        task="classify",
+        recipe={},
+        labels=("0", "1"),
+        inputs=(Tensor(name="rows", dtype="float32", dims=("batch", 28, 28)),),
+        outputs=(Tensor(name="logits", dtype="float32", dims=("batch", 2)),),
+        files=(File.of(folder / GRAPH, "onnx", opset=17),),
+        metrics=(),
+        parity=(),
+        provenance={},
+    )
+    (folder / manifest.FILENAME).write_text(described.to_json())
+    return folder
 
 
-def example_with(folder: Path, name: str, graph: bytes) -> manifest.Manifest:
-    described = example(folder, name)
-    (folder / "model.onnx").write_bytes(graph)
-    entry = manifest.File.of(folder / "model.onnx", "onnx", opset=17)
-    return manifest.Manifest(**{**vars(described), "files": (entry,)})
+def publish_model(root: Path, name: str, graph: bytes) -> None:
+    """Publish as training does."""
+    with publish.staging(root, name) as staged:
+        staged.rmdir()
+        publish.publish(write_model(staged, name, graph), root / name)
+
+
+def everything(root: Path) -> dict[str, str | bytes | None]:
+    """All that lies below `root`: links by their target, files by their content, folders."""
+    return {
+        str(path.relative_to(root)): (
+            str(path.readlink())
+            if path.is_symlink()
+            else path.read_bytes()
+            if path.is_file()
+            else None
+        )
+        for path in sorted(root.rglob("*"))
+    }
 
 
 def test_the_first_publication_creates_the_folder(tmp_path: Path) -> None:
-    publish.publish(stage(tmp_path, "example", b"new"), tmp_path / "example")
-    assert (tmp_path / "example" / "model.onnx").read_bytes() == b"new"
+    publish_model(tmp_path, "example", b"new")
+    assert (tmp_path / "example" / GRAPH).read_bytes() == b"new"
     manifest.verify(tmp_path / "example", manifest.read(tmp_path / "example"))
 
 
-def test_a_publication_replaces_the_whole_folder(tmp_path: Path) -> None:
-    publish.publish(stage(tmp_path, "example", b"old"), tmp_path / "example")
-    (tmp_path / "example" / "stray").write_text("of the old one")
-    publish.publish(stage(tmp_path, "example", b"new"), tmp_path / "example")
-    assert sorted(p.name for p in (tmp_path / "example").iterdir()) == [
-        "manifest.json",
-        "model.onnx",
-    ]
-    assert (tmp_path / "example" / "model.onnx").read_bytes() == b"new"
+def test_a_publication_replaces_the_whole_folder_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    publish_model(tmp_path, "example", b"old")
+    publish_model(tmp_path, "example", b"new")
+    assert everything(tmp_path).keys() == {"example", "example/manifest.json", f"example/{GRAPH}"}
+    assert (tmp_path / "example" / GRAPH).read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("damage", "content"),
+    [(GRAPH, b""), (manifest.FILENAME, None)],
+    ids=["a damaged graph", "a manifest of another version"],
+)
+def test_a_damaged_model_can_be_published_again(
+    tmp_path: Path, damage: str, content: bytes | None
+) -> None:
+    publish_model(tmp_path, "example", b"old")
+    path = tmp_path / "example" / damage
+    if content is None:
+        content = path.read_bytes().replace(b'"schema_version": 1', b'"schema_version": 99')
+    path.write_bytes(content)
+    publish_model(tmp_path, "example", b"new")
+    assert (tmp_path / "example" / GRAPH).read_bytes() == b"new"
+
+
+class TestForeign:
+    """What training did not publish is refused by name, with the remedy, and stays."""
+
+    def check(self, root: Path, what: str) -> None:
+        before = everything(root)
+        with pytest.raises(PublishError) as caught:
+            publish_model(root, "example", b"new")
+        message = str(caught.value)
+        assert message.startswith(f"{root / 'example'} {what}, which was not published by training")
+        assert "move it to another place, or name another folder with --models-dir" in message
+        assert everything(root) == before
+
+    def test_a_folder_of_other_files(self, tmp_path: Path) -> None:
+        (tmp_path / "example").mkdir()
+        (tmp_path / "example" / "thesis.txt").write_text("precious")
+        self.check(tmp_path, "holds thesis.txt")
+
+    def test_a_file_beside_a_published_model(self, tmp_path: Path) -> None:
+        publish_model(tmp_path, "example", b"old")
+        (tmp_path / "example" / "notes.txt").write_text("precious")
+        self.check(tmp_path, "holds notes.txt")
+
+    def test_a_folder_in_a_published_model(self, tmp_path: Path) -> None:
+        publish_model(tmp_path, "example", b"old")
+        (tmp_path / "example" / "more").mkdir()
+        self.check(tmp_path, "holds more")
+
+    def test_a_folder_in_the_place_of_a_named_file(self, tmp_path: Path) -> None:
+        publish_model(tmp_path, "example", b"old")
+        (tmp_path / "example" / GRAPH).unlink()
+        (tmp_path / "example" / GRAPH).mkdir()
+        self.check(tmp_path, f"holds {GRAPH}")
+
+    def test_a_manifest_of_something_else(self, tmp_path: Path) -> None:
+        (tmp_path / "example").mkdir()
+        (tmp_path / "example" / manifest.FILENAME).write_text('{"name": "a browser extension"}')
+        self.check(tmp_path, f"holds {manifest.FILENAME}")
+
+    def test_an_empty_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "example").mkdir()
+        self.check(tmp_path, "is an empty folder")
+
+    def test_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "example").write_text("precious")
+        self.check(tmp_path, "is a file")
+
+    @pytest.mark.parametrize("target", ["elsewhere", "nowhere"])
+    def test_a_link_even_to_a_published_model(self, tmp_path: Path, target: str) -> None:
+        write_model(tmp_path / "elsewhere", "example", b"old")
+        (tmp_path / "example").symlink_to(tmp_path / target)
+        self.check(tmp_path, "is a link")
+
+    def test_what_comes_while_the_model_is_written(self, tmp_path: Path) -> None:
+        publish_model(tmp_path, "example", b"old")
+        with publish.staging(tmp_path, "example") as staged:
+            staged.rmdir()
+            write_model(staged, "example", b"new")
+            (tmp_path / "example" / "notes.txt").write_text("precious")
+            with pytest.raises(PublishError, match=r"holds notes\.txt"):
+                publish.publish(staged, tmp_path / "example")
+        assert (tmp_path / "example" / "notes.txt").read_text() == "precious"
+        assert (tmp_path / "example" / GRAPH).read_bytes() == b"old"
+
+    def test_what_comes_as_the_folders_are_exchanged(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        publish_model(tmp_path, "example", b"old")
+        notes = tmp_path / "example" / "notes.txt"
+        exchange = publish._exchange
+
+        def late(first: Path, second: Path) -> None:
+            if not (first / notes.name).exists():
+                notes.write_text("precious")
+            exchange(first, second)
+
+        monkeypatch.setattr(publish, "_exchange", late)
+        with pytest.raises(PublishError, match=r"holds notes\.txt"):
+            publish_model(tmp_path, "example", b"new")
+        assert notes.read_text() == "precious"
+        assert (tmp_path / "example" / GRAPH).read_bytes() == b"old"
+
+    def test_hidden_folders_with_a_number(self, tmp_path: Path) -> None:
+        """They look like what a killed run leaves, almost."""
+        notes = tmp_path / ".example-2024" / "notes.txt"
+        notes.parent.mkdir()
+        notes.write_text("precious")
+        publish_model(tmp_path, "example", b"new")
+        assert notes.read_text() == "precious"
+
+    def test_what_lies_where_the_old_model_is_put_aside(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        publish_model(tmp_path, "example", b"old")
+        notes = tmp_path / ".example.replaced" / "notes.txt"
+        notes.parent.mkdir()
+        notes.write_text("precious")
+        monkeypatch.setattr(sys, "platform", "other")  # where no call exchanges folders
+        with pytest.raises(PublishError, match=r"\.example\.replaced holds notes\.txt"):
+            publish_model(tmp_path, "example", b"new")
+        assert notes.read_text() == "precious"
+        assert (tmp_path / "example" / GRAPH).read_bytes() == b"old"
 
 
 def test_an_incomplete_folder_is_not_published(tmp_path: Path) -> None:
-    publish.publish(stage(tmp_path, "example", b"old"), tmp_path / "example")
-    staged = stage(tmp_path, "example", b"new")
-    (staged / "model.onnx").unlink()
+    publish_model(tmp_path, "example", b"old")
+    staged = write_model(tmp_path / ".staged", "example", b"new")
+    (staged / GRAPH).unlink()
     with pytest.raises(ManifestError, match="missing"):
         publish.publish(staged, tmp_path / "example")
-    assert (tmp_path / "example" / "model.onnx").read_bytes() == b"old"
+    assert (tmp_path / "example" / GRAPH).read_bytes() == b"old"
 
 
-def test_without_the_exchange_call_two_renames_do_it(
+def test_without_the_exchange_call_renames_do_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish.publish(stage(tmp_path, "example", b"old"), tmp_path / "example")
+    publish_model(tmp_path, "example", b"old")
     monkeypatch.setattr(sys, "platform", "other")
-    publish.publish(stage(tmp_path, "example", b"new"), tmp_path / "example")
-    assert (tmp_path / "example" / "model.onnx").read_bytes() == b"new"
+    publish_model(tmp_path, "example", b"new")
+    assert (tmp_path / "example" / GRAPH).read_bytes() == b"new"
     assert [p.name for p in tmp_path.iterdir()] == ["example"]
 
 
 def test_what_a_kill_between_two_renames_left_aside_comes_back(tmp_path: Path) -> None:
-    publish.publish(stage(tmp_path, "example", b"old"), tmp_path / "example")
-    (tmp_path / "example").rename(tmp_path / ".example-replaced")
+    publish_model(tmp_path, "example", b"old")
+    (tmp_path / "example").rename(tmp_path / ".example.replaced")
     with publish.staging(tmp_path, "example"):
-        assert (tmp_path / "example" / "model.onnx").read_bytes() == b"old"
+        assert (tmp_path / "example" / GRAPH).read_bytes() == b"old"
 
 
 def test_staging_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -85,8 +227,8 @@ def test_staging_clears_what_a_killed_run_left_and_spares_a_running_one(tmp_path
         text=True,
         check=True,
     )
-    dead = tmp_path / f".example-{done.stdout.strip()}"
-    alive = tmp_path / f".example-{os.getppid()}"
+    dead = tmp_path / f".example.staging-{done.stdout.strip()}"
+    alive = tmp_path / f".example.staging-{os.getppid()}"
     dead.mkdir()
     alive.mkdir()
     with publish.staging(tmp_path, "example"):
@@ -96,7 +238,7 @@ def test_staging_clears_what_a_killed_run_left_and_spares_a_running_one(tmp_path
 
 def test_readers_never_see_a_mixture_or_nothing_while_models_are_published(tmp_path: Path) -> None:
     """A reader in another process opens the folder once and verifies it, again and again."""
-    publish.publish(stage(tmp_path, "example", b"first"), tmp_path / "example")
+    publish_model(tmp_path, "example", b"first")
     reader = (
         "import os, sys, hashlib, json\n"
         "for _ in range(3000):\n"
@@ -108,13 +250,13 @@ def test_readers_never_see_a_mixture_or_nothing_while_models_are_published(tmp_p
         "    finally:\n"
         "        os.close(here)\n"
     )
-    # What was replaced is deleted under the reader's hands at the end, so it is kept here.
+    # Replaced folders are kept, because deleting one amid a read is no mixture, but looks like it.
     with subprocess.Popen([sys.executable, "-c", reader, str(tmp_path / "example")]) as process:
         count = 0
         while process.poll() is None:
-            kept = stage(tmp_path, "example", f"graph {count}".encode())
-            publish.publish(kept, tmp_path / "example")
-            kept.rename(tmp_path / f".kept-{count}")
+            staged = tmp_path / f".staged-{count}"
+            write_model(staged, "example", f"graph {count}".encode())
+            publish.publish(staged, tmp_path / "example")
             count += 1
     assert process.returncode == 0
     assert count > 1

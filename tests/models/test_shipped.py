@@ -12,7 +12,8 @@ from models.manifest import Manifest
 from service.inference.backends import Backend, open_backend
 from service.settings import Device, Kind
 from tests.support.devices import EACH
-from training.data.datasets import as_rows, load
+from training.data.datasets import as_rows
+from training.data.loading import load
 from training.data.sine_windows import windows
 from training.export import SHIPPED
 from training.parity.proof import ATOL

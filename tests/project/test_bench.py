@@ -10,14 +10,13 @@ import pytest
 
 from tests.benchmarks import bench
 from tests.benchmarks.parts import model, service, start, training
-from tests.benchmarks.tools import floor
+from tests.benchmarks.tools import matrix_products
 from tests.benchmarks.tools.conditions import sentence
 from tests.benchmarks.tools.load import Load
 from tests.benchmarks.tools.report import Bound, Goal, Part, Table, summary
 from tests.benchmarks.tools.timing import Spread
 from tests.benchmarks.tools.workloads import PNG
-from tests.support.processes import finish
-from tests.support.processes import start as start_command
+from tests.support.training import commands
 from training.data import mnist
 from training.recipes.shipped import RECIPES
 
@@ -126,9 +125,11 @@ def test_a_busy_machine_is_named() -> None:
 
 def test_the_floor_multiplies_as_much_as_the_network() -> None:
     # torch's own count for an LSTM: (28 + 128) inputs to 4 x 128 gates, 28 times; then the head.
-    assert floor.operations(RECIPES["lstm"], 3) == 2 * 3 * (28 * (28 + 128) * 4 * 128 + 128 * 10)
+    assert matrix_products.operations(RECIPES["lstm"], 3) == 2 * 3 * (
+        28 * (28 + 128) * 4 * 128 + 128 * 10
+    )
     two_layers = 28 * (28 + 192) * 192 + 28 * (192 + 192) * 192 + 192 * 10
-    assert floor.operations(RECIPES["rnn"], 1) == 2 * two_layers
+    assert matrix_products.operations(RECIPES["rnn"], 1) == 2 * two_layers
 
 
 def test_the_model_has_goals_at_the_smallest_and_the_largest_batch() -> None:
@@ -216,7 +217,10 @@ NEEDS = {
 def test_every_part_runs(name: str, tmp_path: Path) -> None:
     if reason := NEEDS[name]:
         pytest.skip(reason)
-    finish(start_command("tests.benchmarks.bench", name, "--quick", "--folder", str(tmp_path)))
+    quick = "--quick", "--folder", str(tmp_path)
+    command = commands.start("tests.benchmarks.bench", name, *quick)
+    status, _, errors = commands.finish(command)
+    assert status == 0, errors
     kept = json.loads((tmp_path / f"{name}.json").read_text())
     assert kept["rows"]
     assert all(row.keys() for row in kept["rows"])

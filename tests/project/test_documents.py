@@ -25,7 +25,7 @@ from service.paths import PROBES
 from service.settings import PREFIX, Settings
 from tests.support import dockerfile, documents
 from tests.support.documents import PAGES, README, section
-from tests.support.pictures import KINDS
+from tests.support.pictures.damaged_pictures import KINDS
 from tests.support.project import ROOT
 from training.recipes.shipped import RECIPES
 from training.recipes.tutorials import TUTORIALS

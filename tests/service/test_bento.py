@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.project import ROOT
-from tests.support.server import environment
+from tests.support.servers.server import environment
 
 with warnings.catch_warnings():
     # BentoML's import uses what pathspec and pydantic have deprecated.

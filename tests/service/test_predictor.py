@@ -20,9 +20,9 @@ from service.inference.registry import Registry, load
 from service.predictor import Predictor
 from service.settings import Settings
 from service.uploads.form import File, Form
-from tests.support.broken_images.corpus import broken
 from tests.support.metrics import metrics
-from tests.support.sound_images import whole
+from tests.support.pictures.broken_images.corpus import broken
+from tests.support.pictures.sound_images import whole
 
 PIXELS = 28 * 28  # of every sound file
 SETTINGS = Settings.from_environment(max_pixels=PIXELS, max_batch_pixels=3 * PIXELS)

@@ -19,8 +19,8 @@ import models
 from models.manifest import Manifest, discover, read
 from service.errors import known_errors
 from service.settings import PREFIX, Settings
-from tests.support import request_way
 from tests.support.project import ROOT
+from tests.support.servers import request_path
 from training.recipes.shipped import RECIPES
 
 README = ROOT / "README.md"
@@ -212,7 +212,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "shipped": shipped,
     "service-rooms": service_rooms,
     "training-rooms": training_rooms,
-    "request": request_way.drawing,
+    "request": request_path.drawing,
 }
 
 

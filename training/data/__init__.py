@@ -1,4 +1,4 @@
-"""Data sets and what is drawn beside them: MNIST, scikit-learn's digits, sine windows, outliers.
+"""The data: MNIST, scikit-learn's digits, sine windows, outliers, and augmentation of batches.
 
-Files or a seed come in; uint8 images and labels on a device go out.
+Files or a seed come in; tensors go out, of images and labels on a device or of sequences.
 """

@@ -1,4 +1,4 @@
-"""Random variations of whole batches on the device, with no per-image Python."""
+"""Random variations of a whole batch of images at once, on its device."""
 
 import math
 
@@ -10,15 +10,15 @@ from training.recipes.shipped import Augmentation
 
 
 def affine(rows: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """Turn, scale, shear and shift each image on its own; what leaves the frame is lost.
+    """Rotate, scale, shear and shift each image by its own draw; what leaves the frame is lost.
 
     Args:
-        rows: (B, 28, 28) float32 in [0, 1].
-        settings: the bounds of each uniform draw.
+        rows: (B, 28, 28) float32 in [0, 1], light ink on dark.
+        settings: the bound of each uniform draw.
         generator: on the same device as `rows`.
 
     Returns:
-        (B, 28, 28) float32 in [0, 1], sampled bilinearly over a dark ground.
+        (B, 28, 28) float32 in [0, 1], sampled bilinearly; outside the frame everything is 0.
 
     """
     batch, side, _ = rows.shape
@@ -26,7 +26,7 @@ def affine(rows: Tensor, settings: Augmentation, generator: torch.Generator) -> 
     angle = draw[0] * math.radians(settings.rotation)
     width, height = 1 + draw[1:3] * settings.scale
     shear = draw[3] * settings.shear
-    # grid_sample counts in half sides: 2 units are 28 pixels.
+    # In grid_sample's units the frame is 2 wide: 2 units are 28 pixels.
     right, down = draw[4:6] * (settings.shift * 2 / side)
     top = torch.stack([angle.cos() * width, shear - angle.sin() * height, right], dim=1)
     bottom = torch.stack([angle.sin() * width, angle.cos() * height, down], dim=1)
@@ -37,13 +37,13 @@ def affine(rows: Tensor, settings: Augmentation, generator: torch.Generator) -> 
 
 
 def pen(rows: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """Make the strokes of each image thicker or thinner on its own.
+    """Make the strokes of each image thicker or thinner by its own draw.
 
     A mixture of the image with its 3 x 3 maximum, or minimum, moves an edge by up to one pixel.
 
     Args:
-        rows: (B, 28, 28) float32 in [0, 1].
-        settings: `pen` bounds the share of the maximum or minimum.
+        rows: (B, 28, 28) float32 in [0, 1], light ink on dark.
+        settings: `pen` is the largest share of the maximum or minimum in the mixture.
         generator: on the same device as `rows`.
 
     Returns:

@@ -1,13 +1,16 @@
 """The MNIST database of handwritten digits, read by torchvision and checked by SHA-256."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from urllib.error import URLError
 
 from torchvision.datasets import MNIST
 
 from models.manifest import sha256
-from training.data.datasets import DataError, DataSet, Split, hold_out
+from training.data.datasets import DataSet, Split, hold_out
+from training.errors import DataError
 
 VALIDATION_SIZE = 5_000  # of 60,000; the other 55,000 train
 
@@ -19,34 +22,41 @@ DIGESTS = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 
+_OTHER_FOLDER = "name another folder with --data-dir or MNIST_ROOT"
+
 
 def default_root() -> Path:
-    """Where MNIST is looked for when nobody says: `MNIST_ROOT`, else `data/`."""
+    """The folder of MNIST unless another is named: `$MNIST_ROOT`, else `data/`."""
     return Path(os.environ.get("MNIST_ROOT") or "data")
 
 
 def is_present(root: Path) -> bool:
-    """Whether all four files lie below `root`, damaged or not."""
+    """Whether all four files lie below `root`, damaged or not.
+
+    Raises:
+        PermissionError: a folder may not be looked into.
+
+    """
     return all((raw_folder(root) / name).is_file() for name in DIGESTS)
 
 
 def raw_folder(root: Path) -> Path:
-    """Where torchvision keeps the files below its root."""
+    """The folder of the four files below torchvision's `root`."""
     return root / "MNIST" / "raw"
 
 
 def load(root: Path) -> DataSet:
     """MNIST with 55,000 training, 5,000 validation and 10,000 test images.
 
-    Files that are there are used without touching the network; otherwise torchvision downloads.
+    Downloads the files if they are not all below `root`; uses no network if they are.
 
     Raises:
-        DataError: the files are not there and cannot be downloaded, or one is damaged.
+        DataError: the files are missing and cannot be downloaded, or one is damaged or unreadable.
 
     """
     if not is_present(root):
         _download(root)
-    _verify(root)
+    _verify(raw_folder(root))
     known, test = MNIST(root, train=True), MNIST(root, train=False)
     held = hold_out(known.targets, VALIDATION_SIZE)
     return DataSet(
@@ -59,27 +69,48 @@ def load(root: Path) -> DataSet:
 
 
 def _download(root: Path) -> None:
-    try:
-        MNIST(root, download=True)
-    except (OSError, RuntimeError, URLError) as error:
-        files = "\n".join(f"  {name}" for name in DIGESTS)
-        raise DataError(
-            f"MNIST is not in {raw_folder(root)} and could not be downloaded.\n"
-            f"Expected in that folder, uncompressed:\n{files}\n"
-            "Put them there, or name another folder with --data-dir or MNIST_ROOT, or work without "
-            "MNIST: --dataset digits uses the handwritten digits that scikit-learn brings along.\n"
-            f"The download said: {_brief(error)}"
-        ) from error
+    """Put the files that are missing below `root`; makes no folder before they are downloaded."""
+    with tempfile.TemporaryDirectory(prefix="rowreader-mnist-") as folder:
+        downloaded = Path(folder)
+        try:
+            MNIST(downloaded, download=True)
+        except (OSError, RuntimeError, URLError) as error:
+            raise DataError(_not_downloaded(root, error)) from error
+        try:
+            raw_folder(root).mkdir(parents=True, exist_ok=True)
+            for name in DIGESTS:
+                if not (path := raw_folder(root) / name).exists():
+                    partial = path.with_name(f".{name}.partial")
+                    shutil.copyfile(raw_folder(downloaded) / name, partial)
+                    partial.rename(path)
+        except OSError as error:
+            raise DataError(
+                f"MNIST was downloaded, but cannot be written to {raw_folder(root)} "
+                f"({error.strerror}); make that possible, or {_OTHER_FOLDER}"
+            ) from error
 
 
-def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+def _not_downloaded(root: Path, error: Exception) -> str:
+    files = "\n".join(f"  {name}" for name in DIGESTS)
+    return (
+        f"MNIST is not in {raw_folder(root)} and could not be downloaded.\n"
+        f"Expected in that folder, uncompressed:\n{files}\n"
+        f"Put them there, or {_OTHER_FOLDER}, or work without "
+        "MNIST: --dataset digits uses the handwritten digits that scikit-learn brings along.\n"
+        f"The download said: {' '.join(str(error).split())[:300]}"
+    )
 
 
-def _verify(root: Path) -> None:
+def _verify(raw: Path) -> None:
     for name, expected in DIGESTS.items():
-        path = raw_folder(root) / name
-        if (found := sha256(path)) != expected:
+        path = raw / name
+        try:
+            found = sha256(path)
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be read ({error.strerror}); make it readable, or {_OTHER_FOLDER}"
+            ) from error
+        if found != expected:
             raise DataError(
                 f"{path} is damaged: its SHA-256 is {found}, MNIST's is {expected}. "
                 "Delete it, and it is downloaded again; or name another folder with --data-dir."

@@ -1,8 +1,9 @@
-"""What is not one digit, drawn from a seed: letters, symbols, scribbles, shapes, several digits.
+"""Outliers: pictures that do not show one digit, but letters, symbols, scribbles, shapes and more.
 
-A classifier that was only ever shown digits is sure of everything. Shown these beside the digits,
-with all ten digits equally right, it learns to be unsure (outlier exposure: Hendrycks, Mazeika and
-Dietterich 2019, arXiv:1812.04606), and its confidence can refuse what is not a digit.
+A classifier that was trained on digits alone is sure of everything that it reads. Trained on
+outliers, too, with all ten digits as equally right answers, it learns to be unsure (outlier
+exposure: Hendrycks, Mazeika and Dietterich 2019, arXiv:1812.04606), so that a low confidence tells
+that a picture shows no digit.
 """
 
 import functools
@@ -22,11 +23,11 @@ from training.data.sklearn_digits import to_mnist
 Ink = NDArray[np.uint8]  # light on dark
 Random = np.random.Generator
 
-SIDE = 112  # pixels of the square that is drawn on, four times MNIST's
-# Without those that somebody's digit looks like: B D G I O Q S Z, b g i j l o q s z, / | ( ) !
+SIDE = 112  # pixels of the square canvas, four times MNIST's
+# Without those that look like somebody's digit: B D G I O Q S Z, b g i j l o q s z, / | ( ) !
 LETTERS = "ACEFHJKLMNPRTUVWXYacdefhkmnprtuvwxy"
 SYMBOLS = "+-*=#@%&?<>^~$:;,."
-# OpenCV's Hershey fonts are single strokes, as a pen draws them; half of them also come slanted.
+# OpenCV's Hershey fonts consist of single strokes, as a pen draws them; some also come slanted.
 PENS = (
     cv2.FONT_HERSHEY_SIMPLEX,
     cv2.FONT_HERSHEY_DUPLEX,
@@ -37,18 +38,18 @@ PENS = (
     cv2.FONT_HERSHEY_SIMPLEX | cv2.FONT_ITALIC,
     cv2.FONT_HERSHEY_COMPLEX | cv2.FONT_ITALIC,
 )
-# Matplotlib's fonts are printed letters: with and without serifs, bold and slanted.
+# Matplotlib's fonts are of printed letters: with and without serifs, bold and slanted.
 PRINTS = ("DejaVuS*.ttf", "STIXGeneral*.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf", "cmb10.ttf")
-LETTER_HEIGHT = 64  # pixels, about; the margin is for bending
+LETTER_HEIGHT = 64  # pixels, about; leaves a margin for bending
 
 
 def draw(count: int, digits: Tensor, seed: int) -> Tensor:
-    """Draw `count` pictures, each of a kind chosen at random.
+    """Draw outliers, each of a kind chosen at random.
 
     Args:
         count: how many.
-        digits: (n, 28, 28) uint8, training images, for pictures of several of them.
-        seed: the same seed gives the same pictures.
+        digits: (n, 28, 28) uint8, training images; some outliers show several of them in a row.
+        seed: the same seed gives the same outliers.
 
     Returns:
         (count, 28, 28) uint8 in MNIST's form: light ink on dark, 20 x 20, centred by mass.
@@ -72,7 +73,7 @@ def draw(count: int, digits: Tensor, seed: int) -> Tensor:
 
 def _in_mnist_form(kind: Callable[[Random], Ink], random: Random) -> NDArray[np.uint8]:
     ink = kind(random)
-    while not ink.any():  # bent out of the frame
+    while not ink.any():  # all of it was bent out of the frame
         ink = kind(random)
     return to_mnist(ink / 255)
 
@@ -96,7 +97,7 @@ def _penned(random: Random, character: str) -> Ink:
     (width, height), _ = cv2.getTextSize(character, font, 1, 1)
     scale = LETTER_HEIGHT / max(width, height, 1)
     corner = (round(SIDE - width * scale) // 2, round(SIDE + height * scale) // 2)
-    ink = _ground()
+    ink = _canvas()
     cv2.putText(ink, character, corner, font, scale, 255, pen, cv2.LINE_AA)
     return ink
 
@@ -116,11 +117,11 @@ def _printed_fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
 
 
 def _scribble(random: Random) -> Ink:
-    """A smooth line that wanders through a few points."""
+    """A smooth line through a few random points."""
     knots = random.uniform(16, SIDE - 16, (int(random.integers(4, 14)), 2))
     closed = random.random() < 0.3
     line = _spline(np.vstack([knots, knots[:2]]) if closed else knots)
-    ink = _ground()
+    ink = _canvas()
     cv2.polylines(ink, [line], False, 255, int(random.integers(4, 12)), cv2.LINE_AA)
     return ink
 
@@ -140,14 +141,14 @@ def _spline(knots: NDArray[np.float64]) -> NDArray[np.int32]:
 
 
 def _shape(random: Random) -> Ink:
-    """A blob, a polygon, or a bar that lies: one that stands would be a one."""
-    ink, pen = _ground(), int(random.integers(4, 12))
+    """An ellipse, a polygon, its outline, or a flat bar; a steep bar would be a one."""
+    ink, pen = _canvas(), int(random.integers(4, 12))
     kind = random.choice(["blob", "polygon", "outline", "bar"])
     if kind == "blob":
         axes = tuple(int(axis) for axis in random.integers(12, 44, 2))
         cv2.ellipse(ink, (SIDE // 2, SIDE // 2), axes, 0, 0, 360, 255, cv2.FILLED, cv2.LINE_AA)
         return ink
-    # Outlines of more corners would be zeros.
+    # An outline with more corners would be a zero.
     corners = {"bar": 2, "outline": int(random.integers(3, 5))}.get(
         kind, int(random.integers(3, 9))
     )
@@ -165,7 +166,7 @@ def _shape(random: Random) -> Ink:
 
 
 def _texture(random: Random) -> Ink:
-    """What is left of a photograph: blotches of any size."""
+    """Blotches of one random size, as a photograph leaves them."""
     noise = random.random((SIDE, SIDE), np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), float(random.uniform(2, 12)))
     limit = np.quantile(smooth, random.uniform(0.4, 0.9))
@@ -184,7 +185,7 @@ def _several(random: Random, digits: NDArray[np.uint8]) -> Ink:
 
 
 def _bend(random: Random, ink: Ink) -> Ink:
-    """As a hand would have it: turned, slanted and warped smoothly."""
+    """Rotate, slant, widen and warp `ink` smoothly, as a hand would draw it."""
     field = random.normal(0, 1, (2, 5, 5)).astype(np.float32) * random.uniform(0, 5)
     warp = [cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for part in field]
     turn = np.deg2rad(random.uniform(-15, 15))
@@ -200,5 +201,5 @@ def _bend(random: Random, ink: Ink) -> Ink:
     )
 
 
-def _ground() -> Ink:
+def _canvas() -> Ink:
     return np.zeros((SIDE, SIDE), np.uint8)

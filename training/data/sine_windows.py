@@ -1,20 +1,20 @@
-"""Sine in, cosine out: the sequence that the regressor learns, in windows of half a period."""
+"""The sequences that the regressor learns: a sine in, a cosine out, in windows of half a period."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 STEPS = 10  # of a window
-NAME = "waves"  # where a data set is named
+NAME = "waves"  # of this data set, in records of runs and in manifests
 
 
 def windows(first: int, count: int) -> tuple[Tensor, Tensor]:
-    """Windows `first` to `first + count - 1`: sines and cosines, (count, 10, 1) float32 each.
+    """Sines and cosines of the windows `first` to `first + count - 1`, (count, 10, 1) float32 each.
 
-    Window k has ten steps of pi / 10, from k pi up to (k + 1) pi, which is the next one's first.
+    Window k has ten steps of pi / 10 from k pi on; (k + 1) pi is the first step of the next window.
     """
-    # The angle within the window alone, with the sign that k half periods bring: in float32 the
-    # sine of a thousand pi would be off by more than the values resolve.
+    # The angle within one window, and the sign that k half periods bring: in float32 the sine of a
+    # thousand pi would be wrong by more than the values resolve.
     angles = np.linspace(0.0, np.pi, STEPS, endpoint=False)
     signs = 1.0 - 2.0 * (np.arange(first, first + count) % 2)
     sines = signs[:, None] * np.sin(angles)

@@ -1,8 +1,8 @@
-"""scikit-learn's bundled handwritten digits in MNIST's format: the offline alternative.
+"""scikit-learn's handwritten digits in MNIST's form, for when MNIST cannot be downloaded.
 
 1,797 images of 8 x 8 pixels with 17 grey levels (E. Alpaydin, C. Kaynak: Optical Recognition of
-Handwritten Digits, UCI). They are brought into MNIST's form the way MNIST itself was made: the
-ink's box fitted to 20 x 20 with its aspect kept, then centred by mass in 28 x 28.
+Handwritten Digits, UCI), converted as MNIST itself was made: the ink's box is fitted to 20 x 20,
+keeping its aspect, then centred by its mass in 28 x 28.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ TEST_SIZE = 360
 VALIDATION_SIZE = 180
 BOX = 20  # pixels of the longer side of the ink
 SIDE = 28
+CENTRE = 14  # index of the row and column that the centre of mass lies on, as in MNIST
 
 
 def load() -> DataSet:
@@ -39,7 +40,7 @@ def load() -> DataSet:
 
 
 def to_mnist(ink: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """One digit, (h, w) in [0, 1] with light ink on dark, as 28 x 28 uint8 in MNIST's form.
+    """Convert a picture (h, w) in [0, 1], light ink on dark, to MNIST's form, (28, 28) uint8.
 
     Raises:
         ValueError: there is no ink at all.
@@ -58,13 +59,13 @@ def to_mnist(ink: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def _centre_by_mass(fitted: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`fitted`, at most 20 x 20, on a dark 28 x 28 ground with its centre of mass in the middle."""
+    """Put `fitted`, at most 20 x 20, into 28 x 28 with its centre of mass at (14, 14)."""
     height, width = fitted.shape
     mass = fitted.sum(dtype=np.float64)
     row = (fitted.sum(1) @ np.arange(height)) / mass
     column = (fitted.sum(0) @ np.arange(width)) / mass
-    top = int(np.clip(round(SIDE / 2 - row - 0.5), 0, SIDE - height))
-    left = int(np.clip(round(SIDE / 2 - column - 0.5), 0, SIDE - width))
+    top = int(np.clip(round(CENTRE - row), 0, SIDE - height))
+    left = int(np.clip(round(CENTRE - column), 0, SIDE - width))
     image = np.zeros((SIDE, SIDE), np.uint8)
     image[top : top + height, left : left + width] = fitted
     return image

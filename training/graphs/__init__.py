@@ -1,4 +1,4 @@
-"""Networks written as ONNX and TorchScript.
+"""The exported forms of a network: ONNX and TorchScript.
 
 A network in eval mode comes in; a file goes out.
 """

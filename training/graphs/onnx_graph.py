@@ -1,7 +1,7 @@
-"""Write a network as an ONNX graph, every node known: named tensors in and out, free axes free.
+"""Write a network as an ONNX graph, node by node.
 
-The graph is written by hand rather than traced: weights are constants, so that ONNX Runtime's CUDA
-provider can cache them; states are not built from shapes; the batch axis cannot freeze.
+The graph is not traced, so that its weights are constants, which ONNX Runtime's CUDA provider needs
+to cache them, no state is built from shapes, and the batch axis cannot freeze.
 `training.graphs.recurrent_nodes` writes the recurrent layers.
 """
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import onnx
 from torch import nn
 
-from training.graphs.nodes import Nodes
-from training.graphs.recurrent_nodes import Form, read_rows, read_sequence
+from training.graphs.graph_builder import GraphBuilder
+from training.graphs.recurrent_nodes import Layout, add_row_layers, add_sequence_layer
 from training.networks.configuration import COLUMNS, ROWS
 from training.networks.interface import interface
 from training.networks.modules import (
@@ -27,111 +27,117 @@ from training.networks.modules import (
 
 
 def write_onnx(network: nn.Module, path: Path) -> None:
-    """Write `network` to `path` as one file; the graph is checked and its shapes inferred."""
+    """Write `network` to `path` as one file, after onnx has checked it and inferred its shapes."""
     model = build(network)
     onnx.checker.check_model(model, full_check=True)
     onnx.save_model(model, path)
 
 
-def build(network: nn.Module, form: Form | None = None) -> onnx.ModelProto:
-    """The graph of `network`, between the tensors of its `training.networks.interface`, float32.
+def build(network: nn.Module, layout: Layout | None = None) -> onnx.ModelProto:
+    """The model of `network`, with the inputs and outputs of its `training.networks.interface`.
 
-    `form` overrides the choice that is made by cell for a classifier of rows; only RNN can be
-    unrolled.
+    `layout` is that of the recurrent layers of a `RowClassifier`; None takes the faster one for the
+    cell. Only an RNN can be unrolled.
+
+    Raises:
+        TypeError: `network` is not one of `training.networks.modules`.
+
     """
-    nodes = Nodes()
+    graph = GraphBuilder()
     if isinstance(network, RowClassifier):
-        _write_row_classifier(network, nodes, form)
+        _write_row_classifier(network, graph, layout)
     else:
-        _write(network, nodes)
-    return nodes.model(interface(network), type(network).__name__)
+        _write(network, graph)
+    return graph.model(interface(network), type(network).__name__)
 
 
-def _write_row_classifier(network: RowClassifier, nodes: Nodes, form: Form | None) -> None:
+def _write_row_classifier(
+    network: RowClassifier, graph: GraphBuilder, layout: Layout | None
+) -> None:
     rows = "rows"
     if network.mean != 0 or network.std != 1:
-        centred = nodes.add("Sub", rows, nodes.constant("mean", network.mean))
-        rows = nodes.add("Div", centred, nodes.constant("std", network.std))
-    steps = nodes.add("Transpose", rows, perm=[1, 0, 2])  # (28 steps, batch, 28 columns)
-    seen = read_rows(nodes, network.recurrent, steps, flat=network.flat, form=form)
-    _linear(nodes, network.head, "head", seen, out="logits")
+        centred = graph.add("Sub", rows, graph.constant("mean", network.mean))
+        rows = graph.add("Div", centred, graph.constant("std", network.std))
+    steps = graph.add("Transpose", rows, perm=[1, 0, 2])  # (28 steps, batch, 28 columns)
+    readout = add_row_layers(graph, network.recurrent, steps, flat=network.flat, layout=layout)
+    _linear(graph, network.head, "head", readout, out="logits")
 
 
 @singledispatch
-def _write(network: nn.Module, _nodes: Nodes) -> None:
+def _write(network: nn.Module, _graph: GraphBuilder) -> None:
     raise TypeError(f"{type(network).__name__} has no graph")
 
 
 @_write.register
-def _(network: DenseClassifier, nodes: Nodes) -> None:
-    pixels = nodes.add("Flatten", "rows", axis=1)  # (batch, 784)
-    _stack(nodes, network.layers, "layers", pixels, out="logits")
+def _(network: DenseClassifier, graph: GraphBuilder) -> None:
+    pixels = graph.add("Flatten", "rows", axis=1)  # (batch, 784)
+    _stack(graph, network.layers, "layers", pixels, out="logits")
 
 
 @_write.register
-def _(network: ConvolutionalClassifier, nodes: Nodes) -> None:
-    maps = nodes.add("Unsqueeze", "rows", nodes.constant("channel_axis", [1]))  # (batch, 1, 28, 28)
-    for place, layer in enumerate(network.features):
+def _(network: ConvolutionalClassifier, graph: GraphBuilder) -> None:
+    maps = graph.add("Unsqueeze", "rows", graph.constant("channel_axis", [1]))  # (batch, 1, 28, 28)
+    for index, layer in enumerate(network.features):
         if isinstance(layer, nn.Conv2d):
-            weight = nodes.constant(f"features.{place}.weight", layer.weight)
-            bias = nodes.constant(f"features.{place}.bias", layer.bias)
+            weight = graph.constant(f"features.{index}.weight", layer.weight)
+            bias = graph.constant(f"features.{index}.bias", layer.bias)
             pads = [int(layer.padding[0])] * 4
-            maps = nodes.add("Conv", maps, weight, bias, pads=pads)
+            maps = graph.add("Conv", maps, weight, bias, pads=pads)
         elif isinstance(layer, nn.MaxPool2d):
-            maps = nodes.add("MaxPool", maps, kernel_shape=[2, 2], strides=[2, 2])
+            maps = graph.add("MaxPool", maps, kernel_shape=[2, 2], strides=[2, 2])
         else:
-            maps = nodes.add("Relu", maps)
-    _linear(nodes, network.head, "head", nodes.add("Flatten", maps, axis=1), out="logits")
+            maps = graph.add("Relu", maps)
+    _linear(graph, network.head, "head", graph.add("Flatten", maps, axis=1), out="logits")
 
 
 @_write.register
-def _(network: Encoder, nodes: Nodes) -> None:
-    _encode(nodes, network)
+def _(network: Encoder, graph: GraphBuilder) -> None:
+    _encode(graph, network)
 
 
 @_write.register
-def _(network: Decoder, nodes: Nodes) -> None:
-    _decode(nodes, network)
+def _(network: Decoder, graph: GraphBuilder) -> None:
+    _decode(graph, network)
 
 
 @_write.register
-def _(network: Autoencoder, nodes: Nodes) -> None:
-    _encode(nodes, network.encoder)
-    _decode(nodes, network.decoder)
+def _(network: Autoencoder, graph: GraphBuilder) -> None:
+    _encode(graph, network.encoder)
+    _decode(graph, network.decoder)
 
 
 @_write.register
-def _(network: SequenceRegressor, nodes: Nodes) -> None:
-    steps = nodes.add("Transpose", "values", perm=[1, 0, 2])  # (steps, batch, 1)
-    states = read_sequence(nodes, network.recurrent, steps, "state", "next_state")
-    ordered = nodes.add("Transpose", states, perm=[1, 0, 2])  # (batch, steps, hidden)
-    product = nodes.add("MatMul", ordered, nodes.constant("head.weight", network.head.weight.T))
-    nodes.add("Add", product, nodes.constant("head.bias", network.head.bias), out="predictions")
+def _(network: SequenceRegressor, graph: GraphBuilder) -> None:
+    steps = graph.add("Transpose", "values", perm=[1, 0, 2])  # (steps, batch, 1)
+    states = add_sequence_layer(graph, network.recurrent, steps, "state", "next_state")
+    ordered = graph.add("Transpose", states, perm=[1, 0, 2])  # (batch, steps, hidden)
+    product = graph.add("MatMul", ordered, graph.constant("head.weight", network.head.weight.T))
+    graph.add("Add", product, graph.constant("head.bias", network.head.bias), out="predictions")
 
 
-def _encode(nodes: Nodes, network: Encoder) -> None:
-    pixels = nodes.add("Flatten", "rows", axis=1)  # (batch, 784)
-    _stack(nodes, network.layers, "encoder", pixels, out="code")
+def _encode(graph: GraphBuilder, network: Encoder) -> None:
+    pixels = graph.add("Flatten", "rows", axis=1)  # (batch, 784)
+    _stack(graph, network.layers, "encoder", pixels, out="code")
 
 
-def _decode(nodes: Nodes, network: Decoder) -> None:
-    pixels = nodes.add("Sigmoid", _stack(nodes, network.layers, "decoder", "code"))  # (batch, 784)
-    shape = nodes.constant("shape", [0, ROWS, COLUMNS])  # 0: the batch, as it comes
-    nodes.add("Reshape", pixels, shape, out="reconstruction")
+def _decode(graph: GraphBuilder, network: Decoder) -> None:
+    pixels = graph.add("Sigmoid", _stack(graph, network.layers, "decoder", "code"))  # (batch, 784)
+    shape = graph.constant("shape", [0, ROWS, COLUMNS])  # 0: the batch, as it comes
+    graph.add("Reshape", pixels, shape, out="reconstruction")
 
 
-def _stack(nodes: Nodes, layers: nn.Sequential, name: str, value: str, out: str = "") -> str:
-    """Linear layers and nonlinearities, (batch, in) to (batch, out)."""
+def _stack(graph: GraphBuilder, layers: nn.Sequential, name: str, value: str, out: str = "") -> str:
+    """Write linear layers and nonlinearities: (batch, in) to (batch, out)."""
     last = len(layers) - 1
-    for place, layer in enumerate(layers):
-        end = out if place == last else ""
+    for index, layer in enumerate(layers):
+        end = out if index == last else ""
         if isinstance(layer, nn.Linear):
-            value = _linear(nodes, layer, f"{name}.{place}", value, end)
+            value = _linear(graph, layer, f"{name}.{index}", value, end)
         else:
-            value = nodes.add("Tanh" if isinstance(layer, nn.Tanh) else "Relu", value, out=end)
+            value = graph.add("Tanh" if isinstance(layer, nn.Tanh) else "Relu", value, out=end)
     return value
 
 
-def _linear(nodes: Nodes, layer: nn.Linear, name: str, value: str, out: str = "") -> str:
-    weight = nodes.constant(f"{name}.weight", layer.weight.T)
-    return nodes.add("Gemm", value, weight, nodes.constant(f"{name}.bias", layer.bias), out=out)
+def _linear(graph: GraphBuilder, layer: nn.Linear, name: str, value: str, out: str = "") -> str:
+    weight = graph.constant(f"{name}.weight", layer.weight.T)
+    return graph.add("Gemm", value, weight, graph.constant(f"{name}.bias", layer.bias), out=out)

@@ -1,80 +1,95 @@
-"""Recurrent layers as ONNX nodes.
+"""Write recurrent layers as ONNX nodes, in one of two layouts.
 
-Two forms: `unrolled`, 28 steps of plain nodes, for RNN, and `one_node`, the operator of that name,
-for GRU and LSTM. `python -m tests.benchmarks.graphs` measures both for each cell; the README's
-design section shows what it printed.
+`unrolled` has 28 steps of plain nodes, `one_node` the operator RNN, GRU or LSTM for each layer. By
+default each cell has the faster one: an RNN is unrolled, GRU and LSTM are one node a layer
+(`python -m tests.benchmarks.graphs` measures both).
 """
 
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
-from training.graphs.nodes import Nodes
+from models.arrays import Floats
+from training.graphs.graph_builder import GraphBuilder
 from training.networks.configuration import ROWS
 
-Form = Literal["unrolled", "one_node"]
+Layout = Literal["unrolled", "one_node"]
 
-# ONNX stacks the gates as LSTM: input, output, forget, cell; GRU: update, reset, hidden. PyTorch
-# stacks them as input, forget, cell, output and reset, update, new (both operators' documentation).
+# PyTorch's places of the gates, in ONNX's order. ONNX stacks an LSTM's gates as input, output,
+# forget, cell and a GRU's as update, reset, hidden; PyTorch as input, forget, cell, output and as
+# reset, update, new (documentation of both).
 GATES = {"RNN": (0,), "GRU": (1, 0, 2), "LSTM": (0, 3, 1, 2)}
 
 
-def read_rows(
-    nodes: Nodes, recurrent: nn.RNNBase, steps: str, *, flat: bool, form: Form | None = None
+def add_row_layers(
+    graph: GraphBuilder,
+    recurrent: nn.RNNBase,
+    steps: str,
+    *,
+    flat: bool,
+    layout: Layout | None = None,
 ) -> str:
-    """What a readout sees of `steps` (28, batch, 28) that are read from a state of zeros.
+    """Write layers that read `steps` (28, batch, 28) from a state of zeros.
 
     Args:
-        nodes: takes the nodes.
+        graph: takes the nodes.
         recurrent: the layers.
         steps: the input's name.
-        flat: whether all 28 states are seen, (batch, 28 * hidden), or the last, (batch, hidden).
-        form: instead of the one that suits the cell.
+        flat: what the output holds: all 28 states, (batch, 28 * hidden), or the last one, (batch,
+            hidden).
+        layout: None for the faster one.
+
+    Returns:
+        The output's name.
 
     """
-    if (form or ("unrolled" if isinstance(recurrent, nn.RNN) else "one_node")) == "unrolled":
-        states = _unrolled(nodes, recurrent, steps)  # 28 of (batch, hidden)
-        return nodes.add("Concat", *states, axis=1) if flat else states[-1]
-    sequence, last = _one_node_a_layer(nodes, recurrent, steps)
+    if (layout or ("unrolled" if isinstance(recurrent, nn.RNN) else "one_node")) == "unrolled":
+        states = _unrolled(graph, recurrent, steps)  # 28 of (batch, hidden)
+        return graph.add("Concat", *states, axis=1) if flat else states[-1]
+    sequence, last = _one_node_a_layer(graph, recurrent, steps)
     if not flat:
-        return nodes.add("Squeeze", last, nodes.constant("first", [0]))
-    squeezed = nodes.add("Squeeze", sequence, nodes.constant("direction", [1]))
-    ordered = nodes.add("Transpose", squeezed, perm=[1, 0, 2])  # (batch, 28, hidden)
-    return nodes.add("Flatten", ordered, axis=1)
+        return graph.add("Squeeze", last, graph.constant("first", [0]))
+    squeezed = graph.add("Squeeze", sequence, graph.constant("direction", [1]))
+    ordered = graph.add("Transpose", squeezed, perm=[1, 0, 2])  # (batch, 28, hidden)
+    return graph.add("Flatten", ordered, axis=1)
 
 
-def read_sequence(
-    nodes: Nodes, recurrent: nn.RNNBase, steps: str, state: str, next_state: str
+def add_sequence_layer(
+    graph: GraphBuilder, recurrent: nn.RNNBase, steps: str, state: str, next_state: str
 ) -> str:
-    """The states (steps, batch, hidden) after each of `steps` (steps, batch, in), of one layer.
+    """Write one layer that reads `steps` (steps, batch, in) from the input `state` (batch, hidden).
 
-    `state` (batch, hidden) is the one before the first step; the one after the last gets the name
-    `next_state`.
+    Returns:
+        The name of its states (steps, batch, hidden). The last state (batch, hidden) is the output
+        `next_state`.
+
     """
-    axis = nodes.constant("direction", [0])
-    before = nodes.add("Unsqueeze", state, axis)  # (1, batch, hidden)
-    sequence, last = _one_node(nodes, recurrent, 0, steps, before)
-    nodes.add("Squeeze", last, axis, out=next_state)
-    return nodes.add("Squeeze", sequence, nodes.constant("sequence_direction", [1]))
+    axis = graph.constant("direction", [0])
+    before = graph.add("Unsqueeze", state, axis)  # (1, batch, hidden)
+    sequence, last = _one_node(graph, recurrent, 0, steps, before)
+    graph.add("Squeeze", last, axis, out=next_state)
+    return graph.add("Squeeze", sequence, graph.constant("sequence_direction", [1]))
 
 
-def _one_node_a_layer(nodes: Nodes, recurrent: nn.RNNBase, steps: str) -> tuple[str, str]:
-    """The last layer's sequence and last state; without a state given, each starts from zero."""
-    sequence, last = _one_node(nodes, recurrent, 0, steps)
+def _one_node_a_layer(graph: GraphBuilder, recurrent: nn.RNNBase, steps: str) -> tuple[str, str]:
+    """Write all layers, each from a state of zeros; returns what `_one_node` does for the last."""
+    sequence, last = _one_node(graph, recurrent, 0, steps)
     for layer in range(1, recurrent.num_layers):
-        steps = nodes.add("Squeeze", sequence, nodes.constant(f"direction{layer - 1}", [1]))
-        sequence, last = _one_node(nodes, recurrent, layer, steps)
+        steps = graph.add("Squeeze", sequence, graph.constant(f"direction{layer - 1}", [1]))
+        sequence, last = _one_node(graph, recurrent, layer, steps)
     return sequence, last
 
 
 def _one_node(
-    nodes: Nodes, recurrent: nn.RNNBase, layer: int, steps: str, state: str = ""
+    graph: GraphBuilder, recurrent: nn.RNNBase, layer: int, steps: str, state: str = ""
 ) -> tuple[str, str]:
-    """One RNN, GRU or LSTM node: (steps, 1, batch, hidden) and the last state (1, batch, hidden).
+    """Write one layer as an RNN, GRU or LSTM node.
 
-    ONNX's second axis, or first, is that of its one direction.
+    Returns:
+        The names of its states (steps, 1, batch, hidden) and of the last one (1, batch, hidden);
+        the axis of length 1 is that of the direction.
+
     """
     operator = type(recurrent).__name__
     # PyTorch multiplies the reset gate after the linear map, ONNX by default before it.
@@ -83,11 +98,11 @@ def _one_node(
         attributes["activations"] = ["Relu"]
     weights = _layer(recurrent, layer)
     inputs = [
-        nodes.constant(f"layer{layer}.{key}", weights[key][np.newaxis]) for key in ("W", "R", "B")
+        graph.constant(f"layer{layer}.{key}", weights[key][np.newaxis]) for key in ("W", "R", "B")
     ]
-    initial = ["", state] if state else []  # behind the lengths of the sequences
+    initial = ["", state] if state else []  # after the lengths of the sequences, left out
     outputs = [f"layer{layer}.sequence", f"layer{layer}.state"]
-    nodes.add_many(
+    graph.add_many(
         operator,
         [steps, *inputs, *initial],
         outputs,
@@ -98,33 +113,37 @@ def _one_node(
     return outputs[0], outputs[1]
 
 
-def _unrolled(nodes: Nodes, recurrent: nn.RNNBase, steps: str) -> list[str]:
-    """28 steps of two nodes each a layer: h = f(W x + b + R h), the state before being zero."""
-    zero = nodes.constant("step_axis", [0])
+def _unrolled(graph: GraphBuilder, recurrent: nn.RNNBase, steps: str) -> list[str]:
+    """Write all layers with two nodes a step, h = f(W x + b + R h).
+
+    Returns the names of the last layer's 28 states (batch, hidden). The state before the first step
+    is zero, so the first step has no R h.
+    """
+    zero = graph.constant("step_axis", [0])
     activation = "Relu" if getattr(recurrent, "nonlinearity", "tanh") == "relu" else "Tanh"
     slices = [f"step{t}" for t in range(ROWS)]
     inputs: list[str] = []
     for layer in range(recurrent.num_layers):
         weights = _layer(recurrent, layer)
-        bias = nodes.constant(f"layer{layer}.b", weights["B"].reshape(2, -1).sum(axis=0))
-        matrix = nodes.constant(f"layer{layer}.W", weights["W"].T)
-        recurrence = nodes.constant(f"layer{layer}.R", weights["R"].T)
+        bias = graph.constant(f"layer{layer}.b", weights["B"].reshape(2, -1).sum(axis=0))
+        matrix = graph.constant(f"layer{layer}.W", weights["W"].T)
+        recurrence = graph.constant(f"layer{layer}.R", weights["R"].T)
         if layer == 0:
-            # The input's share of all steps at once is one large matrix product.
-            product = nodes.add("Add", nodes.add("MatMul", steps, matrix), bias)
-            nodes.add_many("Split", [product], slices, "split", axis=0)
-            inputs = [nodes.add("Squeeze", part, zero) for part in slices]
+            # The inputs of all steps make one large matrix product.
+            product = graph.add("Add", graph.add("MatMul", steps, matrix), bias)
+            graph.add_many("Split", [product], slices, "split", axis=0)
+            inputs = [graph.add("Squeeze", part, zero) for part in slices]
         else:
-            inputs = [nodes.add("Gemm", state, matrix, bias) for state in inputs]
-        states = [nodes.add(activation, inputs[0])]
+            inputs = [graph.add("Gemm", state, matrix, bias) for state in inputs]
+        states = [graph.add(activation, inputs[0])]
         for share in inputs[1:]:
-            states.append(nodes.add(activation, nodes.add("Gemm", states[-1], recurrence, share)))
+            states.append(graph.add(activation, graph.add("Gemm", states[-1], recurrence, share)))
         inputs = states
     return inputs
 
 
-def _layer(recurrent: nn.RNNBase, layer: int) -> dict[str, NDArray[np.float32]]:
-    """A layer's weights with gates in ONNX's order: W (g*h, in), R (g*h, h), B (2*g*h,)."""
+def _layer(recurrent: nn.RNNBase, layer: int) -> dict[str, Floats]:
+    """The weights of a layer, gates in ONNX's order: W (g*h, in), R (g*h, h), B (2*g*h,)."""
     order = GATES[type(recurrent).__name__]
     found = {
         key: _reorder(getattr(recurrent, f"{key}_l{layer}").detach().cpu().numpy(), order)
@@ -134,6 +153,6 @@ def _layer(recurrent: nn.RNNBase, layer: int) -> dict[str, NDArray[np.float32]]:
     return {"W": found["weight_ih"], "R": found["weight_hh"], "B": bias}
 
 
-def _reorder(stacked: NDArray[np.float32], order: tuple[int, ...]) -> NDArray[np.float32]:
+def _reorder(stacked: Floats, order: tuple[int, ...]) -> Floats:
     gates = np.split(stacked, len(order))
     return np.concatenate([gates[gate] for gate in order])

@@ -1,7 +1,7 @@
-"""Write and look into TorchScript files; the form for programs that already carry libtorch.
+"""Write and inspect TorchScript files, for programs that use libtorch.
 
-TorchScript is deprecated and not supported from Python 3.14 on, which is why ONNX is the primary
-form. Exactly those warnings are silenced here.
+TorchScript is deprecated, and not supported from Python 3.14 on, so ONNX is the primary form.
+Exactly the warnings about that are silenced here.
 """
 
 import contextlib
@@ -14,20 +14,20 @@ from torch import nn
 
 
 def write_torchscript(network: nn.Module, path: Path) -> None:
-    """Script `network`, in eval mode, freeze it (weights become constants), write it to `path`."""
-    with _deprecation_known():
+    """Write `network`, which is in eval mode, to `path`, its weights frozen to constants."""
+    with _deprecation_silenced():
         torch.jit.freeze(torch.jit.script(network)).save(str(path))
 
 
 def argument_names(path: Path) -> list[str]:
-    """The names of the inputs of the module at `path`; outputs have none."""
-    with _deprecation_known():
+    """The names of the inputs of the module at `path`; its outputs have no names."""
+    with _deprecation_silenced():
         module = torch.jit.load(path, map_location="cpu")
     return [argument.name for argument in module.forward.schema.arguments[1:]]
 
 
 @contextlib.contextmanager
-def _deprecation_known() -> Iterator[None]:
+def _deprecation_silenced() -> Iterator[None]:
     with warnings.catch_warnings():
         for category in (DeprecationWarning, FutureWarning):
             warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", category)

@@ -1,4 +1,4 @@
-"""What a network is made of, as data, and the modules that are built of it.
+"""The networks: their configurations, the modules built from them, and their named tensors.
 
-A configuration comes in; a `torch.nn.Module` goes out.
+A configuration comes in; a `torch.nn.Module` goes out, and the interface of its graph.
 """

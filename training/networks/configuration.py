@@ -1,12 +1,14 @@
-"""What a network is made of, as validated data; `training.networks.modules.build` makes it.
+"""Configurations of the five kinds of networks, as validated data.
 
-Five kinds cover every recipe: what differs between two networks of a kind is a field.
+`training.networks.modules.build` makes the network. Every recipe uses one of these kinds; what
+differs between two networks of a kind is a field.
 """
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from training.recipes.validation import RecipeError, check_choice, check_counts
+from training.errors import RecipeError
+from training.networks.field_checks import check_choice, check_counts
 
 Cell = Literal["rnn", "gru", "lstm"]
 Nonlinearity = Literal["tanh", "relu"]
@@ -19,7 +21,7 @@ CLASSES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class RecurrentConfig:
-    """A classifier that reads a digit row by row, from top to bottom.
+    """A recurrent classifier that reads a digit row by row, from top to bottom.
 
     Raises:
         RecipeError: a field is outside its range.
@@ -29,13 +31,13 @@ class RecurrentConfig:
     cell: Cell
     hidden_size: int
     num_layers: int = 1
-    nonlinearity: Nonlinearity = "tanh"  # of a plain RNN; gated cells have their own
-    # What the linear layer sees: the state after the last row, or the states after all 28.
+    nonlinearity: Nonlinearity = "tanh"  # of a plain RNN; an LSTM and a GRU always have tanh
+    # What the linear layer reads: the state after the last row, or the states after all 28 rows.
     readout: Readout = "last"
-    # How weights begin: `orthogonal` as in `networks.modules.start_orthogonal`; `pytorch` and
-    # `tensorflow` as those libraries do by themselves.
+    # How the weights are initialised: `orthogonal` by `networks.modules.start_orthogonal`,
+    # `pytorch` and `tensorflow` by the defaults of those libraries.
     start: Start = "pytorch"
-    normalised: bool = False  # whether pixels are brought to mean 0 and deviation 1 first
+    normalised: bool = False  # whether the pixels are first brought to mean 0 and deviation 1
 
     def __post_init__(self) -> None:
         check_choice(self, "cell", get_args(Cell))
@@ -49,9 +51,14 @@ class RecurrentConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DenseConfig:
-    """Fully connected layers from the 784 pixels to ten logits, a nonlinearity between them."""
+    """A classifier of fully connected layers with a nonlinearity between them.
 
-    sizes: tuple[int, ...]  # pixels, hidden units, ..., classes
+    Raises:
+        RecipeError: a field is outside its range.
+
+    """
+
+    sizes: tuple[int, ...]  # 784 pixels, hidden units, ..., 10 classes
     nonlinearity: Nonlinearity = "relu"
 
     def __post_init__(self) -> None:
@@ -63,10 +70,15 @@ class DenseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ConvolutionalConfig:
-    """Convolutions that keep the size, each with ReLU and 2 x 2 maximum pooling; then one layer."""
+    """A classifier of convolutions, each with ReLU and 2 x 2 max pooling, and one linear layer.
 
-    channels: tuple[int, ...]  # after each convolution
-    kernel_size: int = 5  # pixels, odd
+    Raises:
+        RecipeError: a field is outside its range.
+
+    """
+
+    channels: tuple[int, ...]  # of each convolution's output
+    kernel_size: int = 5  # pixels; odd, so that a convolution keeps the picture's size
 
     def __post_init__(self) -> None:
         check_counts(self, "channels", "kernel_size")
@@ -76,9 +88,14 @@ class ConvolutionalConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderConfig:
-    """Layers from the pixels to a code, the same sizes back, and a sigmoid at the end."""
+    """An autoencoder: layers from the pixels to a code, the same sizes back, a sigmoid at the end.
 
-    sizes: tuple[int, ...]  # pixels, hidden units, ..., numbers of the code
+    Raises:
+        RecipeError: a field is outside its range.
+
+    """
+
+    sizes: tuple[int, ...]  # 784 pixels, hidden units, ..., numbers of the code
     nonlinearity: Nonlinearity = "tanh"
 
     def __post_init__(self) -> None:
@@ -90,7 +107,12 @@ class AutoencoderConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RegressorConfig:
-    """A plain RNN of one layer from a sequence of numbers to another; its state is carried on."""
+    """A plain RNN of one layer that maps one sequence of numbers to another and carries its state.
+
+    Raises:
+        RecipeError: a field is outside its range.
+
+    """
 
     hidden_size: int
 

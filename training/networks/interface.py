@@ -1,4 +1,4 @@
-"""What goes into a published graph and what comes out of it, by name, for each kind of network."""
+"""The named input and output tensors of a network's published graph."""
 
 from dataclasses import dataclass
 from functools import singledispatch
@@ -20,7 +20,7 @@ from training.networks.modules import (
 
 @dataclass(frozen=True, kw_only=True)
 class Interface:
-    """Named inputs and outputs, in the order of the network's own, and the state among them."""
+    """Inputs and outputs in the order of the network's `forward`, and which of them carry state."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -50,13 +50,15 @@ _RECONSTRUCTION = Tensor(
 
 @singledispatch
 def interface(network: nn.Module) -> Interface:
-    """The interface of `network`.
+    """The interface of `network`'s graph.
 
     Raises:
-        TypeError: it is no network of this project.
+        TypeError: `network` is not one of `training.networks.modules`.
 
     """
-    raise TypeError(f"{type(network).__name__} is no network that can be published")
+    raise TypeError(
+        f"{type(network).__name__} cannot be published: it is not one of training.networks.modules"
+    )
 
 
 @interface.register(RowClassifier)

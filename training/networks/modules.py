@@ -1,7 +1,7 @@
-"""The networks: a digit's rows in [0, 1] in, logits out; normalisation is part of the network.
+"""The networks: classifiers of digits, an autoencoder with its two halves, a sequence regressor.
 
-Beside the classifiers: an autoencoder with its two halves, and a regressor of sequences. `build`
-makes any of them from its configuration in `training.networks.configuration`.
+`build` makes a network from its configuration. All take float32 pixels in [0, 1]; a network that
+wants them normalised does it itself.
 """
 
 import math
@@ -32,7 +32,7 @@ _NONLINEARITIES: Final = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
 
 def build(architecture: Architecture) -> nn.Module:
-    """The network of this configuration, its weights drawn from torch's global generator."""
+    """Make the network of this configuration; torch's global generator draws its weights."""
     match architecture:
         case RecurrentConfig():
             return RowClassifier(architecture)
@@ -47,7 +47,7 @@ def build(architecture: Architecture) -> nn.Module:
 
 
 class RowClassifier(nn.Module):
-    """Reads a digit's rows from top to bottom with a recurrent cell, then decides."""
+    """A recurrent layer that reads a digit's rows from top to bottom, and a linear layer."""
 
     mean: Tensor
     std: Tensor
@@ -67,13 +67,13 @@ class RowClassifier(nn.Module):
             _start_as_tensorflow(self.recurrent, self.head)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Rows (B, 28, 28) float32 in [0, 1] to logits (B, 10) float32."""
+        """Map rows (B, 28, 28) float32 in [0, 1] to logits (B, 10) float32."""
         normalised = (rows - self.mean) / self.std
         steps = normalised.transpose(0, 1)  # (B, 28, 28) -> (28 steps, B, 28 columns)
         states, _ = self.recurrent(steps)  # (28, B, hidden)
         # (B, 28 * hidden), or (B, hidden)
-        seen = states.transpose(0, 1).flatten(1) if self.flat else states[-1]
-        logits: Tensor = self.head(seen)  # (B, 10)
+        readout = states.transpose(0, 1).flatten(1) if self.flat else states[-1]
+        logits: Tensor = self.head(readout)  # (B, 10)
         return logits
 
 
@@ -85,13 +85,13 @@ class DenseClassifier(nn.Module):
         self.layers = _dense(config.sizes, config.nonlinearity)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Rows (B, 28, 28) float32 in [0, 1] to logits (B, 10) float32."""
+        """Map rows (B, 28, 28) float32 in [0, 1] to logits (B, 10) float32."""
         logits: Tensor = self.layers(rows.flatten(1))  # (B, 784) -> (B, 10)
         return logits
 
 
 class ConvolutionalClassifier(nn.Module):
-    """Convolutions and pooling over the picture, then one linear layer."""
+    """Convolutions and pooling over the picture, and one linear layer."""
 
     def __init__(self, config: ConvolutionalConfig) -> None:
         super().__init__()
@@ -105,14 +105,14 @@ class ConvolutionalClassifier(nn.Module):
         self.head = nn.Linear(config.channels[-1] * side * side, CLASSES)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Rows (B, 28, 28) float32 in [0, 1] to logits (B, 10) float32."""
+        """Map rows (B, 28, 28) float32 in [0, 1] to logits (B, 10) float32."""
         maps = self.features(rows.unsqueeze(1))  # (B, 1, 28, 28) -> (B, channels, side, side)
         logits: Tensor = self.head(maps.flatten(1))
         return logits
 
 
 class Encoder(nn.Module):
-    """The first half of an autoencoder."""
+    """The first half of an autoencoder: from a picture to its code."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -120,13 +120,13 @@ class Encoder(nn.Module):
         self.code_size = config.sizes[-1]
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Rows (B, 28, 28) float32 in [0, 1] to a code (B, k) float32, unbounded."""
+        """Map rows (B, 28, 28) float32 in [0, 1] to codes (B, k) float32, unbounded."""
         code: Tensor = self.layers(rows.flatten(1))
         return code
 
 
 class Decoder(nn.Module):
-    """The second half of an autoencoder."""
+    """The second half of an autoencoder: from a code to its picture."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -135,14 +135,14 @@ class Decoder(nn.Module):
         self.code_size = config.sizes[-1]
 
     def forward(self, code: Tensor) -> Tensor:
-        """A code (B, k) float32 to the reconstruction (B, 28, 28) float32 in (0, 1)."""
+        """Map codes (B, k) float32 to reconstructions (B, 28, 28) float32 in (0, 1)."""
         pixels = self.layers(code).sigmoid()  # (B, 784)
         reconstruction: Tensor = pixels.unflatten(1, self.shape)
         return reconstruction
 
 
 class Autoencoder(nn.Module):
-    """From a picture to a code of few numbers, and back."""
+    """An encoder and a decoder in a row."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -150,13 +150,13 @@ class Autoencoder(nn.Module):
         self.decoder = Decoder(config)
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows (B, 28, 28) float32 in [0, 1] to code (B, k) and reconstruction (B, 28, 28)."""
+        """Map rows (B, 28, 28) float32 in [0, 1] to codes (B, k) and pictures (B, 28, 28)."""
         code = self.encoder(rows)
         return code, self.decoder(code)
 
 
 class SequenceRegressor(nn.Module):
-    """A plain RNN with a linear layer over each of its states."""
+    """A plain RNN with a linear layer on each of its states."""
 
     def __init__(self, config: RegressorConfig) -> None:
         super().__init__()
@@ -164,9 +164,9 @@ class SequenceRegressor(nn.Module):
         self.head = nn.Linear(config.hidden_size, 1)
 
     def forward(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Values (B, T, 1) and the state before (B, hidden) to predictions and the state after.
+        """Map values (B, T, 1) and a state (B, hidden) to predictions (B, T, 1) and the next state.
 
-        All float32; a sequence begins with a state of zeros.
+        All are float32. A sequence begins with a state of zeros.
         """
         steps = values.transpose(0, 1)  # (T, B, 1)
         states, last = self.recurrent(steps, state.unsqueeze(0))  # (T, B, hidden), (1, B, hidden)
@@ -174,23 +174,13 @@ class SequenceRegressor(nn.Module):
         return predictions.transpose(0, 1), last.squeeze(0)
 
 
-Network = (
-    RowClassifier
-    | DenseClassifier
-    | ConvolutionalClassifier
-    | Encoder
-    | Decoder
-    | Autoencoder
-    | SequenceRegressor
-)
-
-
 def start_orthogonal(recurrent: nn.RNNBase) -> None:
-    """Orthogonal recurrent and Xavier input weights per gate, zero biases, forget gates open.
+    """Initialise each gate: orthogonal recurrent and Xavier input weights, constant biases.
 
     Orthogonal matrices keep a gradient's norm over the 28 steps (Saxe et al. 2014,
-    arXiv:1312.6120); a forget bias of 1 lets an LSTM remember from the start (Jozefowicz et al.
-    2015, "An Empirical Exploration of Recurrent Network Architectures").
+    arXiv:1312.6120). Biases are 0, but 1 for an LSTM's forget gate, so that it remembers from the
+    first step on (Jozefowicz et al. 2015, "An Empirical Exploration of Recurrent Network
+    Architectures").
     """
     hidden = recurrent.hidden_size
     for name, parameter in recurrent.named_parameters():
@@ -205,10 +195,10 @@ def start_orthogonal(recurrent: nn.RNNBase) -> None:
 
 
 def _start_as_tensorflow(recurrent: nn.RNNBase, head: nn.Linear) -> None:
-    """As TensorFlow 1's `LSTMCell` and `dense` begin.
+    """Initialise as TensorFlow 1's `LSTMCell` and `dense` do.
 
-    One Glorot-uniform matrix (Glorot and Bengio 2010) from a layer's input and state together to
-    all its gates, zero biases, and 1 added to the forget gate.
+    Each layer has one Glorot-uniform matrix (Glorot and Bengio 2010) from its input and state
+    together to all its gates, biases of 0, and forget biases of 1.
     """
     for layer in recurrent.all_weights:
         from_input, from_state = layer[0], layer[1]  # (gates * hidden, ...)
@@ -224,7 +214,7 @@ def _start_as_tensorflow(recurrent: nn.RNNBase, head: nn.Linear) -> None:
 
 
 def _open_forget_gates(recurrent: nn.RNNBase) -> None:
-    """Set an LSTM's forget biases to 1; other cells have no such gate."""
+    """Set the forget biases of an LSTM to 1; other cells have no forget gate."""
     if isinstance(recurrent, nn.LSTM):
         hidden = recurrent.hidden_size
         for name, parameter in recurrent.named_parameters():
@@ -242,7 +232,7 @@ def _recurrent(config: RecurrentConfig) -> nn.RNNBase:
 
 
 def _dense(sizes: tuple[int, ...], nonlinearity: Nonlinearity) -> nn.Sequential:
-    """Linear layers of these sizes, the nonlinearity between them and not after the last."""
+    """Linear layers of these sizes with the nonlinearity between them, but not after the last."""
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), _NONLINEARITIES[nonlinearity]()]

@@ -1,4 +1,4 @@
-"""The proof that every exported form of a network decides as it does.
+"""The proof that every exported form of a network gives what the network itself does.
 
-A network and its files come in; rows of comparisons go out, and whatever failed.
+A network, its files and a parity task come in; a report of comparisons and failures goes out.
 """

@@ -1,4 +1,4 @@
-"""The graphs that a trained network is published as, and the trial that each is proven by."""
+"""Parity candidates: the graphs that a trained network is published as, each with its task."""
 
 from dataclasses import dataclass
 
@@ -6,93 +6,107 @@ import numpy as np
 import torch
 from torch import nn
 
+from models.arrays import Arrays, Floats
+from models.manifest import Task
 from training.data.datasets import DataSet, as_rows
 from training.data.sine_windows import STEPS, windows
 from training.networks.interface import interface
 from training.networks.modules import Autoencoder, SequenceRegressor
 from training.parity.tasks import (
     BATCH_SIZES,
-    Arrays,
-    Decisions,
-    Floats,
-    Reconstructions,
-    Rollout,
-    Trial,
+    ClassificationParity,
+    ParityTask,
+    ReconstructionParity,
+    RolloutParity,
 )
 
 ROLLOUT_WINDOWS = 1_000
+_PERIOD = 2 * STEPS  # steps
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """One graph that may be published under `name` once it is proven."""
+class ParityCandidate:
+    """A graph that is published as `name` once its forms are proven by `task`."""
 
     name: str
     network: nn.Module  # in eval mode on the CPU
-    trial: Trial
+    task: ParityTask
 
 
-def candidates(name: str, network: nn.Module, data: DataSet | None) -> tuple[Candidate, ...]:
-    """What `network`, of the run `name`, is published as; `data` is what it was trained on.
+def graph_names(name: str, task: Task) -> tuple[str, ...]:
+    """The names of the graphs that a run `name` of `task` is published as.
 
-    An autoencoder is published as a whole and in its two halves, anything else as it is.
+    An autoencoder is published as a whole, as its encoder and as its decoder; any other network as
+    one graph.
+    """
+    return (name, f"{name}-encoder", f"{name}-decoder") if task == "reconstruct" else (name,)
+
+
+def parity_candidates(
+    name: str, network: nn.Module, data: DataSet | None
+) -> tuple[ParityCandidate, ...]:
+    """The graphs that `network` is published as, named by `graph_names`.
+
+    Args:
+        name: of the run.
+        network: in eval mode on the CPU.
+        data: what it was trained on; None for a regressor.
+
     """
     if isinstance(network, SequenceRegressor):
-        return (Candidate(name=name, network=network, trial=_rollout(network)),)
+        return (ParityCandidate(name=name, network=network, task=_rollout(network)),)
     if data is None:
         raise ValueError(f"{name} reads images, so its proof needs a data set")
     if isinstance(network, Autoencoder):
         return _autoencoder(name, network, as_rows(data.test.images.cpu()).numpy())
-    return (Candidate(name=name, network=network, trial=Decisions(data.test)),)
+    return (ParityCandidate(name=name, network=network, task=ClassificationParity(data.test)),)
 
 
-def _autoencoder(name: str, network: Autoencoder, rows: Floats) -> tuple[Candidate, ...]:
+def _autoencoder(name: str, network: Autoencoder, rows: Floats) -> tuple[ParityCandidate, ...]:
     with torch.inference_mode():
         codes = network.encoder(torch.from_numpy(rows)).numpy()
 
-    def given(outputs: Arrays) -> Floats:
+    def reconstruction(outputs: Arrays) -> Floats:
         return outputs["reconstruction"]
 
     def decoded(outputs: Arrays) -> Floats:
         with torch.inference_mode():
             return np.asarray(network.decoder(torch.from_numpy(outputs["code"])).numpy())
 
+    whole, encoder, decoder = graph_names(name, "reconstruct")
     return (
-        Candidate(
-            name=name,
+        ParityCandidate(
+            name=whole,
             network=network,
-            trial=Reconstructions({"rows": rows}, rows, given),
+            task=ReconstructionParity({"rows": rows}, rows, reconstruction),
         ),
-        Candidate(
-            name=f"{name}-encoder",
+        ParityCandidate(
+            name=encoder,
             network=network.encoder,
-            trial=Reconstructions({"rows": rows}, rows, decoded),
+            task=ReconstructionParity({"rows": rows}, rows, decoded),
         ),
-        Candidate(
-            name=f"{name}-decoder",
+        ParityCandidate(
+            name=decoder,
             network=network.decoder,
-            trial=Reconstructions({"code": codes}, rows, given),
+            task=ReconstructionParity({"code": codes}, rows, reconstruction),
         ),
     )
 
 
-def _rollout(network: SequenceRegressor) -> Rollout:
-    """Sequences side by side, each beginning one step of the sine later than the one before."""
+def _rollout(network: SequenceRegressor) -> RolloutParity:
+    """Sequences side by side, each of which begins one step of the sine after the one before."""
     (state,) = interface(network).states
     sequences = max(BATCH_SIZES)
-    # Two windows are a whole period, so more starts than steps in those are repetitions.
+    starts = [sequence % _PERIOD for sequence in range(sequences)]
     sines, cosines = (
-        np.stack(
-            [
-                part.flatten()[start : start + ROLLOUT_WINDOWS * STEPS]
-                for start in _starts(sequences)
-            ]
-        ).reshape(sequences, ROLLOUT_WINDOWS, STEPS, 1)
+        np.stack([part.flatten()[start : start + ROLLOUT_WINDOWS * STEPS] for start in starts])
+        .reshape(sequences, ROLLOUT_WINDOWS, STEPS, 1)
+        .swapaxes(0, 1)  # (windows, sequences, steps, 1)
         for part in (values.numpy() for values in windows(0, ROLLOUT_WINDOWS + 2))
     )
-    inputs, targets = (np.ascontiguousarray(part.swapaxes(0, 1)) for part in (sines, cosines))
-    return Rollout(inputs, targets, state, network.recurrent.hidden_size)
-
-
-def _starts(sequences: int) -> list[int]:
-    return [sequence % (2 * STEPS) for sequence in range(sequences)]
+    return RolloutParity(
+        np.ascontiguousarray(sines),
+        np.ascontiguousarray(cosines),
+        state,
+        network.recurrent.hidden_size,
+    )

@@ -1,9 +1,9 @@
-"""Prove that the exported forms of a network do as it does, with the code that will serve them.
+"""Prove that the exported forms of a network give what it does, run by the service's own backends.
 
-Checks names, axes, shapes, weights, values, and what its task asks for (`parity.tasks`), in this
-order; collects every failure instead of stopping at the first. Values are compared at rtol 0 and
-atol 1e-4 in float32, CPU with CPU and, where CUDA works, GPU with GPU with TF32 off. The reference
-on a GPU is eager torch without cuDNN.
+The proof checks names, axes, shapes, weights, values, and what the task asks for (`parity.tasks`),
+in this order, and collects every failure. It compares float32 values at rtol 0 and atol 1e-4: on
+the CPU with eager torch on the CPU, on a GPU, if it is asked to, with eager torch on that GPU
+without TF32 and cuDNN.
 """
 
 import copy
@@ -16,19 +16,23 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from models.arrays import Arrays, Floats
 from models.manifest import Manifest, Parity
 from service.inference.backends import Backend, BackendError, open_backend
-from service.settings import Kind
 from training.parity.structure import Check, Failure, check_onnx, check_torchscript, first_line
-from training.parity.tasks import BATCH_SIZES, Arrays, Floats, Trial
+from training.parity.tasks import BATCH_SIZES, ParityTask
 
-ATOL = 1e-4  # largest difference of any number that comes out; RTOL is 0
+ATOL = 1e-4  # the largest difference allowed in any output; the relative tolerance is 0
 REFERENCE_BATCH = max(BATCH_SIZES)
+
+# The service's names of its backends, each of which runs the file of one role.
+BackendKind = Literal["onnxruntime", "torchscript"]
+KINDS: tuple[BackendKind, ...] = get_args(BackendKind)
 
 
 @dataclass
 class ParityReport:
-    """What was compared, what failed, and what could not be compared here."""
+    """All comparisons, what failed, and notes on what could not be compared on this machine."""
 
     rows: list[Parity] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -36,24 +40,24 @@ class ParityReport:
 
     @property
     def score(self) -> float:
-        """Of eager torch on the CPU at batch 1: its accuracy, or its mean squared error."""
+        """The accuracy, or the mean squared error, of eager torch on the CPU at batch size 1."""
         row = next(row for row in self.rows if row.backend == "eager")
         score = row.error if row.accuracy is None else row.accuracy
-        assert score is not None  # noqa: S101  every trial gives one of them
+        assert score is not None  # noqa: S101  every task gives one of them
         return score
 
     def table(self) -> str:
-        """The report as lines of text."""
+        """The report as text, a line a comparison."""
         lines = [f"{'form':12} {'provider':22} {'batch':>5} {'max |difference|':>17}"]
         lines += [
             f"{row.backend:12} {row.provider:22} {row.batch_size:5} {row.max_difference:17.2e}"
-            f"  {_judged(row)}"
+            f"  {_judgement(row)}"
             for row in self.rows
         ]
         return "\n".join([*lines, *self.notes])
 
 
-def _judged(row: Parity) -> str:
+def _judgement(row: Parity) -> str:
     if row.accuracy is not None:
         return f"{row.agreed:>7,} of {row.n:,} same decisions, accuracy {row.accuracy:.2%}"
     growth = "" if row.growth is None else f", difference grown {row.growth:.2f} times"
@@ -61,24 +65,24 @@ def _judged(row: Parity) -> str:
 
 
 def prove(
-    network: nn.Module, folder: Path, manifest: Manifest, trial: Trial, *, cuda: bool
+    network: nn.Module, folder: Path, manifest: Manifest, task: ParityTask, *, cuda: bool
 ) -> ParityReport:
-    """Compare the files in `folder` with the eager `network` by `trial`.
+    """Compare the files in `folder` with eager torch running `network`.
 
     Args:
-        network: in eval mode on the CPU; the reference.
+        network: in eval mode on the CPU.
         folder: holds the files that `manifest` names.
-        manifest: its names and dims are what the files must keep.
-        trial: what every form does at every batch size.
-        cuda: whether to prove the forms on CUDA too.
+        manifest: its names and dims are those that the files must have.
+        task: what every form does at every batch size.
+        cuda: whether to prove the forms on CUDA, too.
 
     """
     report = ParityReport()
     threads = torch.get_num_threads()
-    # Tens of thousands of calls of a fraction of a millisecond: waking more threads costs more.
+    # Tens of thousands of calls take a fraction of a millisecond each; to wake threads costs more.
     torch.set_num_threads(1)
     try:
-        _prove(report, network, folder, manifest, trial, cuda=cuda)
+        _prove(report, network, folder, manifest, task, cuda=cuda)
     finally:
         torch.set_num_threads(threads)
     return report
@@ -89,42 +93,44 @@ def _prove(
     network: nn.Module,
     folder: Path,
     manifest: Manifest,
-    trial: Trial,
+    task: ParityTask,
     *,
     cuda: bool,
 ) -> None:
     report.failures += check_onnx(folder / manifest.file("onnx").path, manifest, network)
     report.failures += check_torchscript(folder / manifest.file("torchscript").path, manifest)
-    passes = 1 + len(get_args(Kind))
-    total = passes * len(BATCH_SIZES) * len(trial) * (1 + cuda)
+    passes = 1 + len(KINDS)
+    total = passes * len(BATCH_SIZES) * len(task) * (1 + cuda)
     with tqdm(total=total, unit="run", unit_scale=True, desc="parity", leave=False) as bar:
-        comparison = _Comparison(report, manifest, trial, bar)
+        comparison = _Comparison(report, manifest, task, bar)
         comparison.run(network, folder, "cpu")
         if cuda:
             comparison.run(network, folder, "cuda")
-    # In the order of the checks, whichever form was looked at first.
+    # In the order of the checks, not of the forms.
     report.failures.sort(key=lambda failure: get_args(Check).index(failure.check))
 
 
 class _ShapeError(Exception):
-    """A form cannot be run, or gives another shape than the manifest says."""
+    """A form cannot be run, or an output has another shape than the manifest says."""
 
 
 @dataclass
 class _Comparison:
+    """Compares all forms on one device after the other; adds to `report`."""
+
     report: ParityReport
     manifest: Manifest
-    trial: Trial
+    task: ParityTask
     bar: "tqdm[NoReturn]"
 
     def run(self, network: nn.Module, folder: Path, device: Literal["cpu", "cuda"]) -> None:
-        """Eager, then every backend, on one device at every batch size."""
+        """Run eager torch and every backend on `device` at every batch size, and compare them."""
         eager = _Eager(network, self.manifest, device)
         reference = self._outputs(eager, "eager", REFERENCE_BATCH)
-        if reference is None:  # the manifest asks for what the network itself does not give
+        if reference is None:  # the network itself does not give what the manifest says
             return
         self._compare(eager, "eager", reference, reference)
-        for kind in get_args(Kind):
+        for kind in KINDS:
             try:
                 backend = open_backend(
                     kind, folder, self.manifest, device=device, threads=1, exact=True
@@ -147,11 +153,11 @@ class _Comparison:
             reuse = known if size == REFERENCE_BATCH else None
             outputs = self._outputs(backend, form, size) if reuse is None else reuse
             if outputs is not None:
-                share = self.trial.share(reference, size)
-                self._judge(form, backend.provider, size, outputs, share)
+                expected = self.task.comparable(reference, size)
+                self._judge(form, backend.provider, size, outputs, expected)
 
     def _outputs(self, backend: "Backend | _Eager", form: str, size: int) -> Arrays | None:
-        """All outputs at one batch size, or nothing where a batch failed."""
+        """All outputs at one batch size, or None if a batch failed."""
 
         def run(inputs: Arrays) -> dict[str, Floats]:
             try:
@@ -163,7 +169,7 @@ class _Comparison:
             return outputs
 
         try:
-            return self.trial.outputs(run, size, self.bar.update)
+            return self.task.outputs(run, size, self.bar.update)
         except _ShapeError as error:
             self._fail("shapes", form, str(error))
             return None
@@ -189,10 +195,10 @@ class _Comparison:
             most = float(difference.max())
             largest = float(np.maximum(largest, most))  # keeps a NaN
             if not most <= ATOL:  # a NaN fails too
-                place = int(difference.reshape(len(difference), -1).max(1).argmax())
-                message = f"{name} differ by up to {most:.2e} (sample {place})"
+                sample = int(difference.reshape(len(difference), -1).max(1).argmax())
+                message = f"{name} differ by up to {most:.2e} (sample {sample})"
                 self._fail("values", where, f"batch {size}: {message}, allowed is {ATOL:.0e}")
-        verdict = self.trial.judge(outputs, reference)
+        verdict = self.task.judge(outputs, reference)
         self.report.rows.append(
             Parity(
                 backend=form,
@@ -206,7 +212,7 @@ class _Comparison:
                 growth=verdict.growth,
             )
         )
-        for check, message in verdict.complaints:
+        for check, message in verdict.problems:
             self._fail(check, where, f"batch {size}: {message}")
 
     def _fail(self, check: Check, form: str, message: str) -> None:
@@ -214,7 +220,7 @@ class _Comparison:
 
 
 class _Eager:
-    """The network itself, behind the same interface as a backend."""
+    """Eager torch with the interface of a backend."""
 
     def __init__(
         self, network: nn.Module, manifest: Manifest, device: Literal["cpu", "cuda"]
@@ -225,7 +231,7 @@ class _Eager:
         self.provider = device
 
     def run(self, inputs: Arrays) -> dict[str, Floats]:
-        # Without cuDNN, which is less exact than what is judged: see `torchscript_backend`.
+        # cuDNN is less exact than what is compared with it; see `torchscript_backend`.
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=False):
             tensors = [torch.tensor(inputs[name]).to(self.provider) for name in self._inputs]
             values = self._network(*tensors)

@@ -1,6 +1,6 @@
-"""Check exported files by what they say of themselves: names, axes, shapes and weights.
+"""Check the structure of exported files without running them: names, axes, shapes and weights.
 
-Running them, `training.parity.proof`, shows that something is wrong; this shows what.
+To run them, as `training.parity.proof` does, shows that something is wrong; this shows what.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ Check = Literal[
 
 @dataclass(frozen=True)
 class Failure:
-    """One check that one form did not pass."""
+    """A check that a form did not pass."""
 
     check: Check
     form: str
@@ -46,7 +46,7 @@ class Failure:
 
 
 def check_onnx(path: Path, manifest: Manifest, network: nn.Module) -> list[Failure]:
-    """Names, axes, shapes and weights of the ONNX file, against the contract and the network."""
+    """Compare an ONNX file with the manifest (names, axes, shapes) and the network (weights)."""
     model = onnx.load(path)
     failures = [
         *_check_interface("inputs", list(model.graph.input), manifest.inputs),
@@ -60,7 +60,7 @@ def check_onnx(path: Path, manifest: Manifest, network: nn.Module) -> list[Failu
 
 
 def check_torchscript(path: Path, manifest: Manifest) -> list[Failure]:
-    """The argument names of the TorchScript file; it has no names for outputs, and no axes."""
+    """Compare the input names of a TorchScript file with the manifest; it holds no others."""
     found = argument_names(path)
     expected = [tensor.name for tensor in manifest.inputs]
     if found == expected:
@@ -86,7 +86,7 @@ def _check_interface(
 
 
 def _check_weights(model: onnx.ModelProto, expected: onnx.ModelProto) -> Iterator[Failure]:
-    """Every constant of the graph against the network's own, and what kind of difference it is."""
+    """Compare every constant of the graph with the one that the network would get."""
     found = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for tensor in expected.graph.initializer:
         wanted = numpy_helper.to_array(tensor)
@@ -99,6 +99,7 @@ def _check_weights(model: onnx.ModelProto, expected: onnx.ModelProto) -> Iterato
 
 
 def _difference(found: NDArray[np.generic], wanted: NDArray[np.generic]) -> str:
+    """How two arrays of one shape differ: in the order of their gates, or in how many values."""
     for gates in {len(order) for order in GATES.values()} - {1}:
         if found.ndim > 1 and found.shape[1] % gates == 0:
             blocks, right = np.split(found, gates, axis=1), np.split(wanted, gates, axis=1)
@@ -113,5 +114,5 @@ def _difference(found: NDArray[np.generic], wanted: NDArray[np.generic]) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What a library says went wrong, without the pages that some add."""
+    """The first line of a library's message, cut to 300 characters; some add pages to it."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,66 +1,68 @@
-"""What the forms of a model are made to do in its proof, and how they are judged, task by task.
+"""Parity tasks: what every form of a model must do, and how it is compared with eager torch.
 
-classify       read every image; the decisions and the accuracy must be the same
-reconstruct    code or decode every image; the reconstruction error must be the same
-regress        follow a sequence for 1,000 windows by the state handed on; the error must be the
-               same, and the difference to eager torch must not grow on the way
+classify     read every image; the decisions and the accuracy must be the same
+reconstruct  code or decode every image; the reconstruction error must be the same
+regress      follow a sequence over 1,000 windows, handing the state on; the error must be the same,
+             and the difference to eager torch must not grow on the way
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Arrays, Floats
 from models.manifest import State
 from training.data.datasets import Split, as_rows
 from training.parity.structure import Check
 
 BATCH_SIZES = (1, 2, 7, 256)
-ERROR_RTOL = 1e-5  # of a mean squared error; the sum's order alone costs 1e-6
-MAX_GROWTH = 3.0  # of the largest difference from the first tenth of a roll-out to the last
-_RESOLUTION = 1e-6  # of a difference of float32 values near 1; growth below it means nothing
+ERROR_RTOL = 1e-5  # of a mean squared error; another order of its sum alone changes it by 1e-6
+MAX_GROWTH = 3.0  # of the largest difference, from the first tenth of the windows to the last
+_RESOLUTION = 1e-6  # of the difference of two float32 values near 1; smaller ones are noise
 
-Floats = NDArray[np.float32]
-Arrays = Mapping[str, Floats]
 Run = Callable[[Arrays], dict[str, Floats]]
+OnProgress = Callable[[int], object]
 
 
 @dataclass(kw_only=True)
 class Verdict:
-    """What a form came to, beside eager torch; see `models.manifest.Parity` for the figures."""
+    """How the outputs of one form compare with eager torch's; see `models.manifest.Parity`."""
 
     n: int
     agreed: int | None = None
     accuracy: float | None = None
     error: float | None = None
     growth: float | None = None
-    complaints: list[tuple[Check, str]] = field(default_factory=list)
+    problems: list[tuple[Check, str]] = field(default_factory=list)
 
 
-class Trial(ABC):
-    """One task for all forms of a model, at any batch size."""
+class ParityTask(ABC):
+    """A task that every form of a model does at every batch size."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """Calls of batch 1 in one pass, for the progress bar."""
+        """The number of calls at batch size 1."""
 
     @abstractmethod
-    def outputs(self, run: Run, size: int, heard: Callable[[int], object]) -> dict[str, Floats]:
-        """Every output by name, from `run` at batch `size`; `heard` is told of the progress."""
+    def outputs(self, run: Run, batch_size: int, on_progress: OnProgress) -> dict[str, Floats]:
+        """All outputs of `run` at this batch size, by name.
+
+        `on_progress(n)` is called after each call of `run`; the n add up to `len(self)`.
+        """
 
     @abstractmethod
     def judge(self, outputs: Arrays, reference: Arrays) -> Verdict:
-        """Compare what a form gave with what eager torch did."""
+        """Compare the outputs of a form with those of eager torch."""
 
-    def share(self, reference: Arrays, size: int) -> Arrays:
-        """The part of the outputs at the largest batch that those at batch `size` answer to."""
+    def comparable(self, reference: Arrays, batch_size: int) -> Arrays:
+        """The part of `reference`, made at the largest batch size, to compare this one with."""
         return reference
 
 
-class _Samples(Trial):
-    """Independent samples, read in batches."""
+class _SampleTask(ParityTask):
+    """A task on independent samples."""
 
     def __init__(self, inputs: Arrays) -> None:
         self._inputs = inputs
@@ -69,12 +71,12 @@ class _Samples(Trial):
     def __len__(self) -> int:
         return self._count
 
-    def outputs(self, run: Run, size: int, heard: Callable[[int], object]) -> dict[str, Floats]:
-        """See `Trial.outputs`; (n, ...) each."""
+    def outputs(self, run: Run, batch_size: int, on_progress: OnProgress) -> dict[str, Floats]:
+        """See `ParityTask.outputs`; (n, ...) each."""
         parts: list[dict[str, Floats]] = []
-        for batch in self._batches(size):
+        for batch in self._batches(batch_size):
             parts.append(run(batch))
-            heard(len(next(iter(batch.values()))))
+            on_progress(len(next(iter(batch.values()))))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _batches(self, size: int) -> Iterator[dict[str, Floats]]:
@@ -82,15 +84,15 @@ class _Samples(Trial):
             yield {name: array[start : start + size] for name, array in self._inputs.items()}
 
 
-class Decisions(_Samples):
-    """Digits to be told apart by their `logits`."""
+class ClassificationParity(_SampleTask):
+    """Tell digits apart by the output `logits`."""
 
     def __init__(self, images: Split) -> None:
         super().__init__({"rows": as_rows(images.images.cpu()).numpy()})
         self._labels = images.labels.cpu().numpy()
 
     def judge(self, outputs: Arrays, reference: Arrays) -> Verdict:
-        """See `Trial.judge`: every decision, and the accuracy, must be the same."""
+        """See `ParityTask.judge`: every decision, and the accuracy, must be the same."""
         decisions, expected = outputs["logits"].argmax(1), reference["logits"].argmax(1)
         verdict = Verdict(
             n=len(expected),
@@ -101,82 +103,97 @@ class Decisions(_Samples):
             image = int((decisions != expected).argmax())
             message = f"{(decisions != expected).sum()} of {verdict.n} decisions differ (first: "
             message += f"image {image}, {decisions[image]} instead of {expected[image]})"
-            verdict.complaints.append(("decisions", message))
+            verdict.problems.append(("decisions", message))
         accuracy = float((expected == self._labels).mean())
         if verdict.accuracy != accuracy:
             message = f"accuracy is {verdict.accuracy:.2%}, eager's is {accuracy:.2%}"
-            verdict.complaints.append(("accuracy", message))
+            verdict.problems.append(("accuracy", message))
         return verdict
 
 
-class Reconstructions(_Samples):
-    """Pictures to be given back; half of an autoencoder is completed by `picture`."""
+class ReconstructionParity(_SampleTask):
+    """Give pictures back, by a whole autoencoder or by one of its halves."""
 
-    def __init__(self, inputs: Arrays, rows: Floats, picture: Callable[[Arrays], Floats]) -> None:
-        """Feed `inputs` (n, ...), and compare what `picture` makes of the outputs with `rows`."""
+    def __init__(
+        self, inputs: Arrays, rows: Floats, to_pictures: Callable[[Arrays], Floats]
+    ) -> None:
+        """Make the task.
+
+        Args:
+            inputs: of the graph, (n, ...) each.
+            rows: the pictures that are to be given back, (n, 28, 28).
+            to_pictures: makes pictures (n, 28, 28) of the graph's outputs.
+
+        """
         super().__init__(inputs)
-        self._rows, self._picture = rows, picture
+        self._rows, self._to_pictures = rows, to_pictures
 
     def judge(self, outputs: Arrays, reference: Arrays) -> Verdict:
-        """See `Trial.judge`: the mean squared error of a pixel must be the same."""
+        """See `ParityTask.judge`: the mean squared error of a pixel must be the same."""
         error, expected = self._error(outputs), self._error(reference)
-        return Verdict(n=len(self), error=error, complaints=_compare_errors(error, expected))
+        return Verdict(n=len(self), error=error, problems=_compare_errors(error, expected))
 
     def _error(self, outputs: Arrays) -> float:
-        return _mean_square(self._picture(outputs) - self._rows)
+        return _mean_square(self._to_pictures(outputs) - self._rows)
 
 
-class Rollout(Trial):
-    """Sequences followed window by window, each beginning with a state of zeros.
+class RolloutParity(ParityTask):
+    """Follow sequences window by window from a state of zeros, handing the state on.
 
-    At batch B the first B sequences are followed side by side.
+    At batch size B the first B sequences are followed side by side.
     """
 
-    def __init__(self, values: Floats, targets: Floats, state: State, size: int) -> None:
-        """Follow `values`, compare with `targets`, both (windows, sequences, steps, 1) float32.
+    def __init__(self, values: Floats, targets: Floats, state: State, state_size: int) -> None:
+        """Make the task.
 
-        `state` names the tensors that carry it, `size` is how many numbers it has.
+        Args:
+            values: the input `values`, (windows, sequences, steps, 1).
+            targets: what the output `predictions` should be, of the same shape.
+            state: the input and the output that carry the state, (B, state_size) each.
+            state_size: how many numbers the state of a sequence has.
+
         """
-        self._values, self._targets, self._state, self._size = values, targets, state, size
+        self._values, self._targets = values, targets
+        self._state, self._state_size = state, state_size
 
     def __len__(self) -> int:
         return len(self._values)
 
-    def outputs(self, run: Run, size: int, heard: Callable[[int], object]) -> dict[str, Floats]:
-        """See `Trial.outputs`; (windows, B, ...) each."""
-        state = np.zeros((size, self._size), np.float32)
+    def outputs(self, run: Run, batch_size: int, on_progress: OnProgress) -> dict[str, Floats]:
+        """See `ParityTask.outputs`; (windows, B, ...) each."""
+        state = np.zeros((batch_size, self._state_size), np.float32)
         parts: list[dict[str, Floats]] = []
         for window in self._values:
-            parts.append(run({"values": window[:size], self._state.input: state}))
+            parts.append(run({"values": window[:batch_size], self._state.input: state}))
             state = parts[-1][self._state.output]
-            heard(1)
+            on_progress(1)
         return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
 
-    def share(self, reference: Arrays, size: int) -> Arrays:
-        """See `Trial.share`: the sequences that a batch of `size` follows."""
-        return {name: array[:, :size] for name, array in reference.items()}
+    def comparable(self, reference: Arrays, batch_size: int) -> Arrays:
+        """See `ParityTask.comparable`: the first `batch_size` sequences."""
+        return {name: array[:, :batch_size] for name, array in reference.items()}
 
     def judge(self, outputs: Arrays, reference: Arrays) -> Verdict:
-        """See `Trial.judge`: the error must be the same, the difference must not grow."""
+        """See `ParityTask.judge`: the error must be the same, the difference must not grow."""
         error, expected = self._error(outputs), self._error(reference)
-        complaints = _compare_errors(error, expected)
-        growth = self._growth(outputs["predictions"] - reference["predictions"])
+        problems = _compare_errors(error, expected)
+        growth = _growth(outputs["predictions"] - reference["predictions"])
         if not growth <= MAX_GROWTH:
             message = f"the difference grows {growth:.1f} times over {len(self):,} windows"
-            complaints.append(("growth", f"{message}, allowed is {MAX_GROWTH:.0f}"))
-        return Verdict(n=len(self), error=error, growth=growth, complaints=complaints)
+            problems.append(("growth", f"{message}, allowed is {MAX_GROWTH:.0f}"))
+        return Verdict(n=len(self), error=error, growth=growth, problems=problems)
 
     def _error(self, outputs: Arrays) -> float:
         predictions = outputs["predictions"]
         return _mean_square(predictions - self._targets[:, : predictions.shape[1]])
 
-    @staticmethod
-    def _growth(difference: Floats) -> float:
-        """The largest difference of the last tenth over that of the first, 1 where both are 0."""
-        largest = np.abs(difference).reshape(len(difference), -1).max(1)  # of each window
-        tenth = max(1, len(largest) // 10)
-        early, late = largest[:tenth].max(), largest[-tenth:].max()
-        return float((late + _RESOLUTION) / (early + _RESOLUTION))
+
+def _growth(difference: Floats) -> float:
+    """How many times the largest difference of the last tenth of windows is that of the first."""
+    largest = np.abs(difference).reshape(len(difference), -1).max(1)  # of each window
+    tenth = max(1, len(largest) // 10)
+    early, late = largest[:tenth].max(), largest[-tenth:].max()
+    return float((late + _RESOLUTION) / (early + _RESOLUTION))
 
 
 def _compare_errors(error: float, expected: float) -> list[tuple[Check, str]]:

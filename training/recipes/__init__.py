@@ -1,4 +1,4 @@
-"""Everything that a training run depends on, as validated data: what ships, and the tutorials'.
+"""Recipes: everything that a training run depends on, as validated data.
 
-A name comes in; a frozen recipe goes out.
+A recipe's name comes in; a frozen recipe goes out, of a model that ships or of a tutorial.
 """

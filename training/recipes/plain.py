@@ -1,4 +1,4 @@
-"""A plain training run as data: a fixed rate, a number of epochs, no augmentation, no averaging."""
+"""The recipe of a plain training run: a fixed rate, no augmentation, no averaging of weights."""
 
 import dataclasses
 import json
@@ -8,10 +8,15 @@ from typing import Any, Literal, get_args
 
 from models.manifest import Task
 from training.networks.configuration import Architecture
-from training.recipes.validation import check, check_choice, check_counts
+from training.networks.field_checks import check_choice, check_counts, check_range
 
 Optimizer = Literal["adam", "sgd"]
 TrainingImages = Literal["all", "train"]
+
+
+def score_name(task: Task) -> str:
+    """The name of this task's score, as in a manifest's metrics."""
+    return "accuracy" if task == "classify" else "mean_squared_error"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +35,11 @@ class PlainRecipe:
     learning_rate: float
     batch_size: int
     epochs: int = 1
-    # Which images train: `all` that are not for testing, or those without the validation images.
+    # Which images train: `all` but those for testing, or `train`, without the validation images.
     training_images: TrainingImages = "all"
-    clip_norm: float | None = None  # largest global norm of the gradient; None: as it comes
+    clip_norm: float | None = None  # largest global norm of the gradient; None: no clipping
     evaluate_every: int  # steps
-    evaluation_images: int | None = None  # the first so many test images; None: all of them
+    evaluation_images: int | None = None  # evaluate on so many test images; None: on all of them
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -42,15 +47,15 @@ class PlainRecipe:
         check_choice(self, "optimizer", get_args(Optimizer))
         check_choice(self, "training_images", get_args(TrainingImages))
         check_counts(self, "batch_size", "epochs", "evaluate_every")
-        check(self, "learning_rate", 0.0, 10.0, open_below=True)
-        check(self, "seed", 0, 2**31 - 1)
+        check_range(self, "learning_rate", 0.0, 10.0, above_low=True)
+        check_range(self, "seed", 0, 2**31 - 1)
         if self.clip_norm is not None:
-            check(self, "clip_norm", 0.0, math.inf, open_below=True)
+            check_range(self, "clip_norm", 0.0, math.inf, above_low=True)
         if self.evaluation_images is not None:
             check_counts(self, "evaluation_images")
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as plain JSON data, which equals what JSON gives back."""
+        """The recipe as JSON data: equal to what JSON gives back."""
         kind = type(self.network).__name__.removesuffix("Config").lower()
         fields = dataclasses.asdict(self)
         fields["network"] = {"kind": kind, **fields["network"]}

@@ -1,7 +1,7 @@
-"""The models of the five tutorials that RowReader grew out of, as named recipes.
+"""The recipes of the models in the five tutorials that RowReader grew out of.
 
-Each stands beside the tutorial's own figure and what there is to say about it. A tutorial's
-figures are those of one run; ours are of several seeds, by `python -m training.reproduce`.
+Each has the tutorial's own figure, which is that of one run, beside it. Ours are of several seeds;
+`python -m training.reproduce` trains them.
 """
 
 import dataclasses
@@ -29,12 +29,12 @@ class Tutorial:
     recipe: PlainRecipe  # with the seed that is published
     summary: str
     figure: str = NONE_GIVEN  # the tutorial's own
-    notes: tuple[str, ...] = ()  # where it was ambiguous, and why our figure differs
-    shown_steps: tuple[int, ...] = ()  # whose evaluations the report shows, as the tutorial does
-    seeds: int = 5
-    seconds: float  # about, of one core for one seed on MNIST; weighs the progress bar
-    # The least accuracy, or the largest mean squared error, on the test split of each data set
-    # that may be published.
+    notes: tuple[str, ...] = ()  # where the tutorial is ambiguous, and why our figure differs
+    shown_steps: tuple[int, ...] = ()  # the steps after which the tutorial shows an accuracy
+    seeds: int = 5  # how many are reproduced, from seed 0
+    seconds: float  # of one core, about, for one seed on MNIST; its share of the progress bar
+    # The least accuracy, or the largest mean squared error, on the test images of each data set
+    # with which a model may be published.
     bounds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -47,7 +47,7 @@ class Tutorial:
         return dataclasses.replace(self.recipe, seed=seed)
 
 
-# What holds for all of them.
+# Of all tutorials.
 GENERAL_NOTES = (
     "Pixels go in as [0, 1], without normalisation and augmentation. Weights begin as the "
     "tutorial's library draws them; they and the order of the batches follow from the seed.",
@@ -65,7 +65,7 @@ _EVERY_500 = (500, 1_000, 1_500, 2_000, 2_500, 3_000)
 def _two_layers_of_256(
     cell: Cell, readout: Readout, *, seeds: int, seconds: float, **more: object
 ) -> Tutorial:
-    seen = "all 28 states, flattened" if readout == "flat" else "the last state"
+    states = "all 28 states, flattened" if readout == "flat" else "the last state"
     fields: dict[str, object] = {
         "recipe": PlainRecipe(
             name=f"{cell}-256-{readout}",
@@ -78,7 +78,7 @@ def _two_layers_of_256(
             evaluate_every=250,
             evaluation_images=_FIRST_2000,
         ),
-        "summary": f"{cell.upper()} 2 x 256, reads {seen}; Adam 0.001, batch 64, 2 epochs",
+        "summary": f"{cell.upper()} 2 x 256, reads {states}; Adam 0.001, batch 64, 2 epochs",
         "seeds": seeds,
         "seconds": seconds,
         "bounds": {"mnist": 0.90 if cell == "rnn" else 0.95},

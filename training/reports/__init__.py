@@ -1,4 +1,4 @@
-"""Tables and plots of what training came to.
+"""The report of `training.reproduce`: a table, notes and plots.
 
-Finished runs come in; Markdown and PNG files go out.
+Finished runs of tutorials come in; Markdown and PNG files go out.
 """

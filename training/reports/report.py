@@ -1,29 +1,63 @@
-"""The report of `training.reproduce`: `report.md` with the table, and its plots beside it."""
+"""The report of `training.reproduce`: `report.md` with a table and notes, and plots beside it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from training.data.datasets import DataSet
-from training.recipes.tutorials import GENERAL_NOTES
-from training.reports import figures, plots
+from training.data.datasets import DataSet, Split
+from training.errors import ReportError
+from training.recipes.tutorials import GENERAL_NOTES, Tutorial
+from training.reports import report_plots
 from training.reports.results import Result, mean_and_spread
+from training.runs import run_files, run_plots
 from training.trainers.tasks import TEST_WINDOWS
 
 FILENAME = "report.md"
+_TITLE = "# The tutorials' models, reproduced"
+
+
+def check_folder(folder: Path, tutorials: Iterable[Tutorial], data: DataSet | None) -> None:
+    """Refuse to write the report of `tutorials` where it would replace what is not of a report.
+
+    Raises:
+        ReportError: naming the files that are in the way.
+        PermissionError: one of them may not be read.
+
+    """
+    nothing_yet = [Result(tutorial, folder, ()) for tutorial in tutorials]
+    plots = [folder / plot.filename for plot in _plots(nothing_yet, data)]
+    others = [path.name for path in plots if path.exists() and not run_plots.is_plot(path)]
+    text = folder / FILENAME
+    if text.exists() and not (text.is_file() and text.read_bytes().startswith(_TITLE.encode())):
+        others.insert(0, FILENAME)
+    if others:
+        raise ReportError(
+            f"{folder} holds {', '.join(others[:5])}, which no earlier report wrote, so it is left "
+            "alone; move that, or name another folder with --report-dir"
+        )
 
 
 def write(results: Sequence[Result], data: DataSet | None, folder: Path) -> str:
-    """Write the report of `results` into `folder`; returns its table and notes."""
-    pictures = dict(_draw(results, data, folder))
+    """Write the report of `results` into `folder`; returns its table and notes.
+
+    Raises:
+        ReportError: it would replace what is not of a report.
+        OSError: the disk is full, or `folder` cannot be written.
+
+    """
+    check_folder(folder, [result.tutorial for result in results], data)
+    plots = list(_plots(results, data))
+    for plot in plots:
+        plot.draw(folder / plot.filename)
     text = "\n\n".join([table(results), notes(results, data), _effort(results, data)])
-    shown = [f"## {title}\n\n![{title}]({name})" for title, name in pictures.items()]
-    document = "\n\n".join(["# The tutorials' models, reproduced", text, *shown])
-    (folder / FILENAME).write_text(document + "\n", encoding="utf-8")
+    shown = [f"## {plot.title}\n\n![{plot.title}]({plot.filename})" for plot in plots]
+    document = "\n\n".join([_TITLE, text, *shown]) + "\n"
+    run_files.replace(folder / FILENAME, document.encode())
     return f"{text}\n\nwritten to {folder / FILENAME}"
 
 
 def table(results: Sequence[Result]) -> str:
-    """One line a recipe: the tutorial's figure, and mean and standard deviation of ours."""
+    """The table: a line a recipe, with the tutorial's figure and the mean and spread of ours."""
     ours = "ours, on all test images" if _of_images(results) else "ours, on the test's windows"
     columns = ("recipe", "the tutorial's", ours, "seeds")
     lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
@@ -40,12 +74,12 @@ def table(results: Sequence[Result]) -> str:
 
 
 def notes(results: Sequence[Result], data: DataSet | None) -> str:
-    """What there is to say about all recipes, and about each."""
+    """The notes on all recipes, and on each."""
     lines = [f"- {note}" for note in GENERAL_NOTES] if _of_images(results) else []
     for result in results:
-        said = [*result.tutorial.notes, *_measured(result, data)]
-        if said:
-            lines.append(f"- `{result.name}`: {' '.join(said)}")
+        remarks = [*result.tutorial.notes, *_measured(result, data)]
+        if remarks:
+            lines.append(f"- `{result.name}`: {' '.join(remarks)}")
     return "\n".join(lines)
 
 
@@ -57,7 +91,7 @@ def _score(result: Result) -> str:
 
 
 def _measured(result: Result, data: DataSet | None) -> Iterator[str]:
-    """What the runs themselves say beside their last score."""
+    """Sentences on what was measured beside the final score, if the tutorial shows the like."""
     steps = [step for step in result.tutorial.shown_steps if result.at_step(step)]
     if steps:
         limit = result.tutorial.recipe.evaluation_images
@@ -67,28 +101,28 @@ def _measured(result: Result, data: DataSet | None) -> Iterator[str]:
         yield f"After {after} steps{on}: {', '.join(shown)} %."
     if data and result.task == "classify" and "first ten" in result.tutorial.figure:
         first = data.test.first(10)
-        read = [result.predictions(first, seed) for seed in range(len(result.runs))]
-        digits = " ".join(str(digit) for digit in read[result.shown].tolist())
-        right = sum(bool((digits == first.labels).all()) for digits in read)
+        predictions = [result.predictions(first, seed) for seed in range(len(result.runs))]
+        digits = " ".join(str(digit) for digit in predictions[result.shown_seed].tolist())
+        right = sum(bool((digits == first.labels).all()) for digits in predictions)
         yield (
-            f"Seed {result.shown} reads the first ten test digits as {digits}; {right} of "
-            f"{len(read)} seeds read them all right."
+            f"Seed {result.shown_seed} reads the first ten test digits as {digits}; {right} of "
+            f"{len(predictions)} seeds read them all right."
         )
 
 
 def _effort(results: Sequence[Result], data: DataSet | None) -> str:
+    """A sentence on what was measured, and how long the runs took on which machines."""
     seconds = sum(result.core_seconds for result in results)
     runs = sum(len(result.runs) for result in results)
-    environments = {_told(run.environment) for result in results for run in result.runs}
+    machines = {_describe(run.environment) for result in results for run in result.runs}
     return (
-        f"Mean ± standard deviation over the seeds, measured on {_judges(results, data)}. {runs} "
-        f"runs took {seconds / 60:.1f} minutes of one core together "
-        f"({'; '.join(sorted(environments))})."
+        f"Mean ± standard deviation over the seeds, measured on {_test_data(results, data)}. "
+        f"{runs} runs took {seconds / 60:.1f} minutes of one core together "
+        f"({'; '.join(sorted(machines))})."
     )
 
 
-def _judges(results: Sequence[Result], data: DataSet | None) -> str:
-    """What the scores were measured on."""
+def _test_data(results: Sequence[Result], data: DataSet | None) -> str:
     windows = f"{TEST_WINDOWS:,} windows in a row"
     if not (data and _of_images(results)):
         return windows
@@ -97,8 +131,7 @@ def _judges(results: Sequence[Result], data: DataSet | None) -> str:
     return f"{images}, {others} on {windows}" if others else images
 
 
-def _told(environment: Mapping[str, str]) -> str:
-    """Where a run was made, for people."""
+def _describe(environment: Mapping[str, str]) -> str:
     count = environment["threads"]
     threads = "one thread" if count == "1" else f"{count} threads"
     return (
@@ -112,39 +145,57 @@ def _of_images(results: Sequence[Result]) -> bool:
     return any(result.task != "regress" for result in results)
 
 
-def _draw(
-    results: Sequence[Result], data: DataSet | None, folder: Path
-) -> Iterator[tuple[str, str]]:
-    """Draw all plots; gives the title and file name of each."""
-    by_name = {result.name: result for result in results}
-    figures.learning_curves(results, folder / "learning_curves.png")
-    yield "Learning curves", "learning_curves.png"
-    if {"relu-rnn-100", "relu-rnn-100-clipped"} <= by_name.keys():
-        plain, clipped = by_name["relu-rnn-100"], by_name["relu-rnn-100-clipped"]
-        figures.instability(plain, clipped, folder / "instability.png")
-        yield "An unstable recipe, and its cure", "instability.png"
-    if "sine" in by_name:
-        shown = by_name["sine"]
-        figures.sine(shown.network(shown.shown), folder / "sine.png")
-        yield "The sine's cosine", "sine.png"
+class _Plot(NamedTuple):
+    title: str
+    filename: str
+    draw: Callable[[Path], None]
+
+
+def _plots(results: Sequence[Result], data: DataSet | None) -> Iterator[_Plot]:
+    """The plots of a report; their names depend on the recipes alone, not on the runs."""
+    named = {result.name: result for result in results}
+    yield _Plot(
+        "Learning curves",
+        "learning_curves.png",
+        lambda path: report_plots.learning_curves(results, path),
+    )
+    if {"relu-rnn-100", "relu-rnn-100-clipped"} <= named.keys():
+        plain, clipped = named["relu-rnn-100"], named["relu-rnn-100-clipped"]
+        yield _Plot(
+            "An unstable recipe, and its cure",
+            "instability.png",
+            lambda path: report_plots.instability(plain, clipped, path),
+        )
+    if sine := named.get("sine"):
+        yield _Plot(
+            "The sine's cosine",
+            "sine.png",
+            lambda path: report_plots.sine(sine.network(sine.shown_seed), path),
+        )
     if data is None:
         return
-    if "autoencoder" in by_name:
-        shown = by_name["autoencoder"]
-        network = shown.network(shown.shown)
-        figures.reconstructions(network, data.test, folder / "reconstructions.png")
-        yield "Pictures, and what their codes give back", "reconstructions.png"
-        figures.codes(network, data.test, folder / "codes.png")
-        yield "Codes of 200 test digits", "codes.png"
+    images = data.test
+    if autoencoder := named.get("autoencoder"):
+        seed = autoencoder.shown_seed
+        yield _Plot(
+            "Pictures, and what their codes give back",
+            "reconstructions.png",
+            lambda path: report_plots.reconstructions(autoencoder.network(seed), images, path),
+        )
+        yield _Plot(
+            "Codes of 200 test digits",
+            "codes.png",
+            lambda path: report_plots.codes(autoencoder.network(seed), images, path),
+        )
     for result in results:
         if result.task == "classify":
-            name = f"confusion_{result.name}.png"
-            predictions = result.predictions(data.test, result.shown)
-            plots.confusion_matrix(
-                data.test.labels,
-                predictions,
-                folder / name,
-                f"{result.name}, seed {result.shown}",
-                "test",
-            )
-            yield f"Confusions of {result.name}", name
+            yield _confusion_matrix(result, images)
+
+
+def _confusion_matrix(result: Result, images: Split) -> _Plot:
+    def draw(path: Path) -> None:
+        predictions = result.predictions(images, result.shown_seed)
+        title = f"{result.name}, seed {result.shown_seed}"
+        run_plots.confusion_matrix(images.labels, predictions, path, title, "test")
+
+    return _Plot(f"Confusions of {result.name}", f"confusion_{result.name}.png", draw)

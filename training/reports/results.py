@@ -1,7 +1,7 @@
-"""What the seeds of one tutorial came to, together."""
+"""The finished seeds of a tutorial, together."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from training.data.datasets import DataSet, Split
 from training.recipes.tutorials import Tutorial
-from training.runs import seeds, worker_pool
-from training.runs.seeds import SeedRun
-from training.runs.worker_pool import Job
-from training.trainers.plain_trainer import Point
+from training.runs import seed_runs
+from training.runs.seed_runs import SeedRun
+from training.trainers.plain_trainer import CurvePoint
 from training.trainers.trainer import evaluate
 
 
@@ -35,8 +34,8 @@ class Result:
         return self.tutorial.recipe.task
 
     @property
-    def shown(self) -> int:
-        """The seed whose network is shown: the one that is published, or 0 if that is not here."""
+    def shown_seed(self) -> int:
+        """The seed whose network the report shows: the published one, or 0 if that is not here."""
         seed = self.tutorial.recipe.seed
         return seed if seed < len(self.runs) else 0
 
@@ -44,50 +43,51 @@ class Result:
         """The network of this seed, in eval mode on the CPU.
 
         Raises:
-            CheckpointError: its weights are damaged.
+            CheckpointError: its weights are missing, damaged or unreadable.
 
         """
-        return seeds.network(self.folder, self.tutorial.with_seed(seed))
+        return seed_runs.network(self.folder, self.tutorial.with_seed(seed))
 
     def predictions(self, images: Split, seed: int) -> Tensor:
-        """What the classifier of this seed reads in `images`, (n,) int64."""
+        """The digits that the classifier of this seed reads in `images`, (n,) int64."""
         return evaluate(self.network(seed), images).predictions
 
     def scores(self, split: str) -> list[float]:
-        """The final scores on "test" or "train", by seed; none where it was not scored."""
+        """The final scores on "test" or "train", by seed; empty if the split was not scored."""
         return [run.scores[split] for run in self.runs if split in run.scores]
 
     def at_step(self, step: int) -> list[float]:
-        """The evaluations after `step` steps, by seed."""
+        """The scores after `step` steps, by seed; empty if there was no evaluation."""
         return [point.score for run in self.runs for point in run.curve if point.step == step]
 
     @property
-    def curves(self) -> list[list[Point]]:
-        """The evaluations on the way, by seed."""
+    def curves(self) -> list[list[CurvePoint]]:
+        """The evaluations during training, by seed."""
         return [run.curve for run in self.runs]
 
     @property
     def core_seconds(self) -> float:
-        """Of one processor core, for all seeds together."""
+        """The seconds of one processor core that all seeds took together."""
         return sum(run.core_seconds for run in self.runs)
 
 
 def collect(
-    tutorial: Tutorial, jobs: Sequence[Job], data: DataSet | None, runs_dir: Path
+    tutorial: Tutorial, seeds: Iterable[int], data: DataSet | None, runs_dir: Path
 ) -> Result:
-    """The finished runs of `tutorial` among `jobs`, all of which are trained.
+    """The finished runs of these seeds of `tutorial` in `runs_dir`.
 
     Raises:
-        CheckpointError: what lies in `runs_dir` is damaged.
+        CheckpointError: one is damaged or unreadable.
 
     """
-    found = [worker_pool.find(job, data, runs_dir) for job in jobs if job.name == tutorial.name]
-    runs = tuple(run for _, run in found if run)
-    return Result(tutorial, found[0][0], runs)
+    mine = seed_runs.data_for(tutorial.recipe, data)
+    folder = seed_runs.folder_of(tutorial.recipe, mine, runs_dir)
+    found = [seed_runs.find(folder, tutorial.with_seed(seed), mine) for seed in seeds]
+    return Result(tutorial, folder, tuple(run for run in found if run))
 
 
 def mean_and_spread(values: Sequence[float], scale: float, digits: int) -> str:
-    """Mean and standard deviation (n - 1) of `values` times `scale`; of one value, the value."""
+    """Mean and standard deviation (n - 1) of `values` times `scale`; of one value, that value."""
     scaled = [value * scale for value in values]
     mean = f"{statistics.fmean(scaled):.{digits}f}"
     return mean if len(scaled) < 2 else f"{mean} ± {statistics.stdev(scaled):.{digits}f}"

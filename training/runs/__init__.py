@@ -1,4 +1,5 @@
-"""Training runs on disk: their folders, checkpoints, seeds, and the processes that train them.
+"""Training runs on disk: their folders, checkpoints, finished seeds, and who trains them.
 
-A recipe comes in; a finished run, resumed where it had stopped, goes out.
+A recipe, a data set and a device come in; a finished run in its folder goes out, resumed where an
+earlier one had stopped.
 """

@@ -1,45 +1,43 @@
-"""A run's state on disk: tensors in safetensors, the rest in JSON, always both or neither.
+"""The state of a run on disk: tensors as safetensors, all else as JSON.
 
 `checkpoint.json` names the safetensors file that belongs to it and is replaced in one step, so a
-kill at any moment leaves the last complete checkpoint.
+kill at any moment leaves the last complete checkpoint. It is there from the start of a run, without
+tensors until the first epoch is done, and shows that the folder is a run's.
 """
 
 import dataclasses
-import json
-import os
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from training.data.datasets import DataSet
+from training.errors import CheckpointError, RecipeError
 from training.networks.modules import RowClassifier
 from training.recipes.shipped import Recipe
-from training.recipes.validation import RecipeError
+from training.runs import run_files
+from training.runs.run_files import DamagedFileError, ForeignFileError
 from training.trainers.trainer import Epoch, Trainer
 
 FILENAME = "checkpoint.json"
-VERSION = 1
+TENSORS = "epoch-[0-9]*.safetensors"  # their names, as a pattern
+VERSION = 2
 
-
-class CheckpointError(RuntimeError):
-    """A checkpoint is missing, damaged, or of another run than the one asked for."""
+_RESTART = "train again with --restart"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """What `checkpoint.json` holds."""
+    """The content of `checkpoint.json`."""
 
     recipe: Recipe
     dataset: str
     digests: dict[str, str]  # of the data set's files
     history: list[Epoch]
-    tensors: str  # name of the safetensors file beside it
+    tensors: str | None  # name of the safetensors file beside it; None before the first epoch
     environment: dict[str, str]  # versions and device that trained it
 
     @property
@@ -48,97 +46,127 @@ class Checkpoint:
         return len(self.history) >= self.recipe.epochs
 
 
-def exists(folder: Path) -> bool:
-    """Whether `folder` holds a checkpoint."""
-    return (folder / FILENAME).is_file()
+def save(folder: Path, trainer: Trainer, environment: Mapping[str, str]) -> None:
+    """Write the trainer's state after its last finished epoch, or before the first.
 
+    Raises:
+        OSError: the disk is full, or the folder cannot be written; the last checkpoint is kept.
 
-def save(folder: Path, trainer: Trainer, environment: dict[str, str]) -> None:
-    """Write the trainer's state after its last finished epoch."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"epoch-{len(trainer.history):04d}.safetensors"
-    replace_file(folder / name, lambda path: save_file(_tensors(trainer), path))
-    document = {
-        "version": VERSION,
-        "recipe": trainer.recipe.to_dict(),
-        "dataset": trainer.data.name,
-        "digests": dict(trainer.data.digests),
-        "history": [dataclasses.asdict(epoch) for epoch in trainer.history],
-        "tensors": name,
-        "environment": environment,
-    }
-    text = json.dumps(document, indent=2) + "\n"
-    replace_file(folder / FILENAME, lambda path: path.write_text(text, encoding="utf-8"))
-    for old in folder.glob("epoch-*.safetensors"):
+    """
+    epochs = len(trainer.history)
+    name = f"epoch-{epochs:04d}.safetensors" if epochs else None
+    if name:
+        run_files.write_tensors(folder / name, _tensors(trainer))
+    checkpoint = Checkpoint(
+        recipe=trainer.recipe,
+        dataset=trainer.data.name,
+        digests=dict(trainer.data.digests),
+        history=trainer.history,
+        tensors=name,
+        environment=dict(environment),
+    )
+    run_files.write_record(
+        folder / FILENAME, {"version": VERSION, **dataclasses.asdict(checkpoint)}
+    )
+    for old in folder.glob(TENSORS):
         if old.name != name:
             old.unlink()
 
 
-def load(folder: Path) -> Checkpoint:
-    """Read `checkpoint.json`; the tensors are read by `restore` and `best_network`.
+def find(folder: Path) -> Checkpoint | None:
+    """The checkpoint in `folder`; None if there is none, or its first epoch is not done.
 
     Raises:
-        CheckpointError: it is missing or not a checkpoint of this version.
+        CheckpointError: it is damaged, unreadable, or of another version of RowReader.
+
+    """
+    path = folder / FILENAME
+    if not path.exists():
+        return None
+    document = run_files.read_record(path, _RESTART)
+    if document.pop("version") != VERSION:
+        raise CheckpointError(f"{path} was written by another version of RowReader; {_RESTART}")
+    try:
+        recipe = Recipe.from_dict(document.pop("recipe"))
+        history = [Epoch(**epoch) for epoch in document.pop("history")]
+        checkpoint = Checkpoint(recipe=recipe, history=history, **document)
+    except (KeyError, TypeError, AttributeError, RecipeError) as error:
+        raise run_files.damaged(path, error, _RESTART) from error
+    return checkpoint if checkpoint.tensors else None
+
+
+def marks_run(folder: Path) -> bool:
+    """Whether a `checkpoint.json` shows that `folder` is a run's, of whatever version.
+
+    A damaged one does, too, since the remedy for damage is to train again in this folder.
+
+    Raises:
+        CheckpointError: it may not or cannot be read.
 
     """
     path = folder / FILENAME
     try:
-        document: dict[str, Any] = json.loads(path.read_bytes())
-        if document.pop("version") != VERSION:
-            raise CheckpointError(f"{path} was written by another version of RowReader; {_REMEDY}")
-        recipe = Recipe.from_dict(document.pop("recipe"))
-        history = [Epoch(**epoch) for epoch in document.pop("history")]
-        return Checkpoint(recipe=recipe, history=history, **document)
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder} holds no checkpoint; train first") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecipeError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}); {_REMEDY}") from error
+        return path.exists() and bool(run_files.read_record(path, _RESTART))
+    except DamagedFileError:
+        return True
+    except ForeignFileError:
+        return False
 
 
-_REMEDY = "train again with --restart"
+def load(folder: Path) -> Checkpoint:
+    """The checkpoint in `folder`; `restore` and `best_network` read its tensors.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged, unreadable, or of another version.
+
+    """
+    if checkpoint := find(folder):
+        return checkpoint
+    raise CheckpointError(f"{folder} holds no checkpoint; train first")
 
 
 def restore(folder: Path, checkpoint: Checkpoint, trainer: Trainer) -> None:
-    """Bring a fresh trainer of the same recipe and data to where the checkpoint was written.
+    """Bring a new trainer of the same recipe and data to the state in the checkpoint.
 
     Raises:
-        CheckpointError: the checkpoint is of another recipe or other data, or is damaged.
+        CheckpointError: the recipe or the data are others, or the tensors are missing, damaged or
+            unreadable.
 
     """
     if differences := checkpoint.recipe.differences(trainer.recipe):
         raise CheckpointError(
             f"{folder} was trained by another recipe ({'; '.join(differences)}): it cannot be "
-            f"resumed; {_REMEDY}"
+            f"resumed; {_RESTART}"
         )
     check_data(folder, checkpoint, trainer.data)
     tensors = _read(folder, checkpoint, trainer.device)
-    for prefix, module in _modules(trainer).items():
-        _load_into(module, tensors, prefix, folder)
-    parameters = list(trainer.network.parameters())
-    for index, parameter in enumerate(parameters):
-        state = {
-            key.removeprefix(f"optimizer.{index}."): tensor
-            for key, tensor in tensors.items()
-            if key.startswith(f"optimizer.{index}.")
-        }
-        trainer.optimizer.state[parameter] = state
+    try:
+        for prefix, module in _modules(trainer).items():
+            module.load_state_dict(_with_prefix(tensors, prefix))
+        _load_optimizer(trainer.optimizer, _with_prefix(tensors, _OPTIMIZER))
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise _not_fitting(folder, error) from error
     trainer.history = list(checkpoint.history)
 
 
 def best_network(folder: Path, checkpoint: Checkpoint) -> RowClassifier:
-    """The network that validation chose, in eval mode on the CPU.
+    """The network with the best validation accuracy, in eval mode on the CPU.
 
     Raises:
-        CheckpointError: the tensors are damaged or do not fit the recipe.
+        CheckpointError: the tensors are missing, damaged, unreadable, or do not fit the recipe.
 
     """
     network = RowClassifier(checkpoint.recipe.network)
-    _load_into(network, _read(folder, checkpoint, torch.device("cpu")), "best.", folder)
+    tensors = _read(folder, checkpoint, torch.device("cpu"))
+    try:
+        network.load_state_dict(_with_prefix(tensors, _BEST))
+    except RuntimeError as error:
+        raise _not_fitting(folder, error) from error
     return network.eval().requires_grad_(False)
 
 
 def check_data(folder: Path, checkpoint: Checkpoint, data: DataSet) -> None:
-    """Refuse to go on with, or to judge, a run on data that it was not trained on.
+    """Refuse to resume or export a run with data that it was not trained on.
 
     Raises:
         CheckpointError: the data set, or a digest of its files, is another one.
@@ -147,46 +175,59 @@ def check_data(folder: Path, checkpoint: Checkpoint, data: DataSet) -> None:
     if (checkpoint.dataset, checkpoint.digests) != (data.name, dict(data.digests)):
         raise CheckpointError(
             f"{folder} was trained on {checkpoint.dataset} with other files than {data.name} has "
-            f"now: it cannot be resumed; {_REMEDY}"
+            f"now: it cannot be resumed; {_RESTART}"
         )
 
 
+# Prefixes of the names in the safetensors file.
+_NETWORK, _AVERAGE, _BEST, _OPTIMIZER = "network.", "average.", "best.", "optimizer."
+
+
 def _modules(trainer: Trainer) -> dict[str, nn.Module]:
-    return {"network.": trainer.network, "average.": trainer.average, "best.": trainer.best}
+    return {_NETWORK: trainer.network, _AVERAGE: trainer.averaged, _BEST: trainer.best}
 
 
 def _tensors(trainer: Trainer) -> dict[str, Tensor]:
     tensors = {
-        prefix + key: tensor
+        prefix + name: tensor
         for prefix, module in _modules(trainer).items()
-        for key, tensor in module.state_dict().items()
+        for name, tensor in module.state_dict().items()
     }
-    for index, parameter in enumerate(trainer.network.parameters()):
-        for key, tensor in trainer.optimizer.state[parameter].items():
-            tensors[f"optimizer.{index}.{key}"] = tensor
-    return {key: tensor.cpu().contiguous() for key, tensor in tensors.items()}
+    for parameter, state in trainer.optimizer.state_dict()["state"].items():
+        tensors |= {f"{_OPTIMIZER}{parameter}.{name}": state[name] for name in state}
+    return tensors
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Load the state of every parameter, from tensors called "PARAMETER.NAME".
+
+    Raises:
+        ValueError: a parameter's state is missing.
+
+    """
+    state_dict: dict[str, Any] = optimizer.state_dict()  # the groups' settings are the recipe's
+    parameters = [index for group in state_dict["param_groups"] for index in group["params"]]
+    states: dict[int, dict[str, Tensor]] = {index: {} for index in parameters}
+    for key, tensor in tensors.items():
+        parameter, _, name = key.partition(".")
+        states[int(parameter)][name] = tensor
+    if not all(states.values()):
+        raise ValueError("the optimiser's state is incomplete")
+    optimizer.load_state_dict({**state_dict, "state": states})
+
+
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def _read(folder: Path, checkpoint: Checkpoint, device: torch.device) -> dict[str, Tensor]:
-    path = folder / checkpoint.tensors
-    try:
-        return load_file(path, device=str(device))
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged or missing ({error}); {_REMEDY}") from error
+    return run_files.read_tensors(folder / str(checkpoint.tensors), device, _RESTART)
 
 
-def _load_into(module: nn.Module, tensors: dict[str, Tensor], prefix: str, folder: Path) -> None:
-    mine = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
-    try:
-        module.load_state_dict(mine)
-    except RuntimeError as error:
-        raise CheckpointError(f"{folder} does not fit its recipe ({error}); {_REMEDY}") from error
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` put a file beside `path`, the disk hold it, then move it there in one step."""
-    beside = path.with_name(f".{path.name}.partial")
-    write(beside)
-    with beside.open("rb") as file:
-        os.fsync(file.fileno())
-    beside.replace(path)
+def _not_fitting(folder: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{folder} does not fit its recipe ({error}); {_RESTART}")

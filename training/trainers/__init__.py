@@ -1,4 +1,4 @@
-"""How a network is fitted and evaluated: with all that ships, or as plainly as a tutorial.
+"""Training loops: one for the classifiers that ship, a plain one for the tutorials' recipes.
 
-A recipe and a data set come in; trained weights and their scores go out.
+A recipe, a data set and a device come in; a trained network goes out, its scores and calibration.
 """

@@ -1,7 +1,7 @@
-"""Make a classifier's confidence mean what it says, and choose when it is too low to accept.
+"""Calibrate a classifier's confidence, and choose the threshold below which it is not accepted.
 
-Temperature scaling (Guo, Pleiss, Sun and Weinberger 2017, arXiv:1706.04599): one number that all
-logits are divided by, fitted on validation digits. It changes no decision.
+Temperature scaling (Guo, Pleiss, Sun and Weinberger 2017, arXiv:1706.04599) divides all logits by
+one number, which is fitted on validation digits; it changes no decision.
 """
 
 import torch
@@ -12,15 +12,15 @@ from torch.nn import functional
 from models.manifest import Calibration
 
 BINS = 15  # as in the paper
-REJECTED = 0.01  # of the validation digits, the price of refusing what is not a digit
+REJECTED = 0.01  # of the validation digits fall below the threshold, so that non-digits do, too
 _LOG_RANGE = (-3.0, 3.0)  # of the temperature's natural logarithm
 
 
 def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
-    """Fit temperature and threshold on validation digits.
+    """Fit temperature and threshold, and measure the calibration error with and without them.
 
     Args:
-        logits: (n, 10) float32, finite.
+        logits: (n, 10) float32 of the validation digits, finite.
         labels: (n,) int64.
 
     """
@@ -40,10 +40,10 @@ def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
 
 
 def calibration_error(logits: Tensor, labels: Tensor) -> float:
-    """The expected calibration error, in [0, 1].
+    """The expected calibration error of logits (n, 10) with labels (n,), in [0, 1].
 
-    The mean distance of confidence and accuracy over equal bins of confidence, weighed by how many
-    of the (n, 10) logits fall into each.
+    It is the mean distance between confidence and accuracy over 15 equal bins of confidence,
+    weighted by the number of samples in each.
     """
     confidence, decisions = logits.softmax(dim=1).max(dim=1)
     right = (decisions == labels).double()
@@ -53,7 +53,7 @@ def calibration_error(logits: Tensor, labels: Tensor) -> float:
 
 
 def _temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature of the least cross-entropy."""
+    """The temperature with the least cross-entropy."""
 
     def loss(log_temperature: float) -> float:
         scale = torch.tensor(log_temperature).exp()

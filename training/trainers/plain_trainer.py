@@ -1,7 +1,7 @@
-"""Train as tutorials do: every batch one step at a fixed rate, evaluated every so many steps.
+"""Train as the tutorials do: at a fixed rate, with an evaluation every so many steps.
 
-`trainers.trainer` is the one that made the shipped classifiers; this one leaves out everything that
-would hide what a recipe by itself comes to.
+`training.trainers.trainer` made the classifiers that ship; this trainer leaves out whatever would
+hide what a recipe achieves by itself.
 """
 
 import math
@@ -14,51 +14,51 @@ from torch import nn
 from training.data.datasets import DataSet
 from training.networks.modules import build
 from training.recipes.plain import PlainRecipe
-from training.trainers.tasks import lesson_for
+from training.trainers.tasks import training_task
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
-    """One evaluation on the way."""
+class CurvePoint:
+    """One evaluation during training."""
 
     step: int  # optimiser steps taken
-    loss: float | None  # of the last batch; None where it is not finite
-    score: float  # see `training.trainers.tasks.Lesson`
+    loss: float | None  # of the last batch; None if it is not finite
+    score: float  # see `training.trainers.tasks.TrainingTask`
 
 
 class PlainTrainer:
-    """One run: the network, its optimiser, and what was seen on the way."""
+    """One run: its network, optimiser and task, and the evaluations so far."""
 
     def __init__(self, recipe: PlainRecipe, data: DataSet | None, device: torch.device) -> None:
         self.recipe, self.data, self.device = recipe, data, device
         torch.manual_seed(recipe.seed)
         self.network = build(recipe.network).to(device)
         self.optimizer = _optimizer(recipe, self.network)
-        self.lesson = lesson_for(recipe, data, device)
-        self.curve: list[Point] = []
+        self.task = training_task(recipe, data, device)
+        self.curve: list[CurvePoint] = []
 
     @property
     def steps(self) -> int:
         """Optimiser steps of the whole run."""
-        return self.recipe.epochs * self.lesson.steps_per_epoch
+        return self.recipe.epochs * self.task.steps_per_epoch
 
     def run(self, on_step: Callable[[], object] = lambda: None) -> dict[str, float]:
-        """Train to the end and give the final scores; `on_step` is called after every step.
+        """Train to the end and return the final scores; call `on_step` after every step.
 
-        A loss that is not finite does not stop the run: what a recipe comes to is the result.
+        A loss that is not finite does not stop the run: it is what the recipe comes to.
         """
-        # Apart from the generator that drew the weights, so that both follow from the seed alone.
+        # A generator of its own, so that drawing the weights cannot change the order of batches.
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed)
         step = 0
         for _ in range(self.recipe.epochs):
-            for loss in self.lesson.losses(self.network, generator):
+            for loss in self.task.losses(self.network, generator):
                 self._step(loss)
                 step += 1
                 if step % self.recipe.evaluate_every == 0 or step == self.steps:
                     self._evaluate(step, loss.item())
                 on_step()
         with torch.inference_mode():
-            return self.lesson.scores(self.network)
+            return self.task.final_scores(self.network)
 
     def _step(self, loss: torch.Tensor) -> None:
         self.optimizer.zero_grad()
@@ -70,15 +70,15 @@ class PlainTrainer:
     @torch.inference_mode()
     def _evaluate(self, step: int, loss: float) -> None:
         self.curve.append(
-            Point(
+            CurvePoint(
                 step=step,
                 loss=loss if math.isfinite(loss) else None,
-                score=self.lesson.score(self.network),
+                score=self.task.score(self.network),
             )
         )
 
 
 def _optimizer(recipe: PlainRecipe, network: nn.Module) -> torch.optim.Optimizer:
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.SGD
-    # Fused is the same arithmetic in one pass over all weights.
+    # Fused: the same arithmetic in one pass over all weights.
     return kind(network.parameters(), lr=recipe.learning_rate, fused=True)

@@ -1,7 +1,7 @@
-"""Fit a recipe's network epoch by epoch, and evaluate it.
+"""Train a recipe's network epoch by epoch, and evaluate it.
 
-Every epoch draws its random numbers from a generator seeded by (seed, epoch), so a run that was
-interrupted after any epoch goes on exactly as if it had not been.
+Each epoch draws its random numbers from a generator of its own, seeded by the recipe's seed and the
+epoch, so that a run that was stopped after an epoch goes on exactly as if it had not been.
 """
 
 import copy
@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,21 +18,19 @@ from torch.nn import functional
 from training.data import outliers
 from training.data.augmentation import affine, pen
 from training.data.datasets import DataSet, Split, as_rows, shuffled
+from training.errors import TrainingDivergedError
 from training.networks.modules import RowClassifier
 from training.recipes.shipped import Recipe
+from training.trainers.weight_average import weight_average
 
 EVALUATION_BATCH = 1_000
-MOST_OUTLIERS = 20_000  # enough not to be learned by heart, drawn in a few seconds
-DIVERGENCE_CHECK = 50  # steps between looks at the loss; each look waits for the device
-
-
-class TrainingDiverged(RuntimeError):  # noqa: N818 - says what happened, as StopIteration does
-    """The loss is not finite any more; further steps would train on nothing."""
+MOST_OUTLIERS = 20_000  # too many to be memorised, and drawn in a few seconds
+DIVERGENCE_CHECK = 50  # steps between two checks of the loss; a check waits for the device
 
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """What one pass over the training images came to."""
+    """The results of one pass over the training images."""
 
     number: int  # from 1
     step: int  # optimiser steps since the start
@@ -45,7 +44,10 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Logits (n, 10) and decisions (n,) int64 on a split, accuracy in [0, 1], mean loss in nats."""
+    """What a classifier gives on a split: logits (n, 10) float32 and predictions (n,) int64.
+
+    `accuracy` lies in [0, 1]; `loss` is the mean cross-entropy in nats.
+    """
 
     logits: Tensor
     predictions: Tensor
@@ -54,7 +56,7 @@ class Evaluation:
 
 
 class Trainer:
-    """The state of one run: network, moving average, optimiser, and the best weights so far."""
+    """One run: its network, weight average, optimiser, best network, and the epochs so far."""
 
     def __init__(self, recipe: Recipe, data: DataSet, device: torch.device) -> None:
         self.recipe = recipe
@@ -62,7 +64,7 @@ class Trainer:
         self.data = data.to(device)
         torch.manual_seed(recipe.seed)
         self.network = RowClassifier(recipe.network).to(device)
-        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.averaged = weight_average(self.network, recipe.average_decay)
         self.best = copy.deepcopy(self.average)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
@@ -73,6 +75,11 @@ class Trainer:
         self.history: list[Epoch] = []
         count = min(MOST_OUTLIERS, len(data.train)) if recipe.outliers else 0
         self._outliers = outliers.draw(count, data.train.images, recipe.seed).to(device)
+
+    @property
+    def average(self) -> RowClassifier:
+        """The network with the averaged weights, which is validated and exported."""
+        return cast(RowClassifier, self.averaged.module)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -90,10 +97,10 @@ class Trainer:
         return len(self.history) >= self.recipe.epochs
 
     def run_epoch(self, on_batch: Callable[[int], object] = lambda images: None) -> Epoch:
-        """Train on every image once, then validate; `on_batch` hears how many images were read.
+        """Train on every image once, then validate; call `on_batch(n)` after a batch of n images.
 
         Raises:
-            TrainingDiverged: the loss is not finite.
+            TrainingDivergedError: the loss is not finite.
 
         """
         number = len(self.history) + 1
@@ -128,7 +135,7 @@ class Trainer:
         return self.history[-1]
 
     def _step(self, batch: Split, step: int, generator: torch.Generator) -> Tensor:
-        """One optimiser step on one batch; returns its mean loss, a scalar on the device."""
+        """Take one optimiser step on `batch`; returns its mean loss, a scalar on the device."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, step, self.steps_per_epoch)
         images = torch.cat([batch.images, self._some_outliers(len(batch), generator)])
@@ -140,21 +147,17 @@ class Trainer:
         loss = functional.cross_entropy(digits, batch.labels)
         total = loss
         if len(others):
-            # Cross-entropy with all digits equally right.
+            # The cross-entropy with all ten digits equally right.
             total = loss - self.recipe.outlier_weight * others.log_softmax(dim=1).mean()
         self.optimizer.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
-        # A short memory at first, or the average would remember the random start.
-        decay = min(self.recipe.average_decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(
-            list(self.average.parameters()), list(self.network.parameters()), 1 - decay
-        )
+        self.averaged.update_parameters(self.network)
         return loss.detach()
 
     def _some_outliers(self, batch: int, generator: torch.Generator) -> Tensor:
-        """Outliers for a batch of so many digits, (k, 28, 28) uint8."""
+        """The outliers to add to a batch of `batch` digits, (k, 28, 28) uint8."""
         count = round(batch * self.recipe.outliers)
         if not count:
             return self._outliers[:0]
@@ -166,7 +169,7 @@ class Trainer:
     def _check_finite(self, loss: Tensor, epoch: int, step: int) -> None:
         if not math.isfinite(value := loss.item()):
             rate = learning_rate(self.recipe, step - 1, self.steps_per_epoch)
-            raise TrainingDiverged(
+            raise TrainingDivergedError(
                 f"{self.recipe.name}: the loss is {value} in epoch {epoch}, step {step}, at "
                 f"learning rate {rate:.3g}; what was saved after epoch {epoch - 1} is kept. Train "
                 "again with a lower learning_rate or clip_norm in the recipe."
@@ -174,7 +177,7 @@ class Trainer:
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """The rate of optimiser step `step` (from 0): a linear warm-up, then half a cosine to zero."""
+    """The rate of step `step`, from 0: a linear warm-up, then half a period of a cosine to zero."""
     total = recipe.epochs * steps_per_epoch
     warmup = max(1.0, recipe.warmup * total)
     if step < warmup:
@@ -185,7 +188,7 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
 
 @torch.inference_mode()
 def evaluate(network: nn.Module, split: Split) -> Evaluation:
-    """Read every image of `split` once with a network in eval mode on the split's device."""
+    """Evaluate a classifier on `split`; it is in eval mode and on the same device."""
     batches = split.images.split(EVALUATION_BATCH)
     logits = torch.cat([network(as_rows(images)) for images in batches])  # (n, 10)
     predictions = logits.argmax(dim=1)

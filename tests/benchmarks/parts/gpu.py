@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from service.inference import cuda
 from service.settings import Device
-from tests.benchmarks.tools import forms
-from tests.benchmarks.tools.floor import torch_floor
+from tests.benchmarks.tools import model_forms
+from tests.benchmarks.tools.matrix_products import torch_floor
 from tests.benchmarks.tools.report import Goal, Part, Table
 from tests.benchmarks.tools.timing import Spread, Timing, ratio, turns
 from training.recipes.shipped import RECIPES
@@ -50,8 +50,8 @@ def measure(budget: Budget, device: Device = "cuda") -> Part:
 def _measure(cell: str, budget: Budget, device: Device) -> dict[str, list[float]]:
     """Microseconds of a whole run in every round."""
     timings = {
-        "one": Timing(forms.ours(cell, ONE, device)),
-        "many": Timing(forms.ours(cell, budget.many, device)),
+        "one": Timing(model_forms.ours(cell, ONE, device)),
+        "many": Timing(model_forms.ours(cell, budget.many, device)),
         "allowed": Timing(_allowed(cell, budget.many, device)),
     }
     for timing in timings.values():
@@ -61,7 +61,7 @@ def _measure(cell: str, budget: Budget, device: Device) -> dict[str, list[float]
     return {name: [1e6 * s for s in timing.samples] for name, timing in timings.items()}
 
 
-def _allowed(cell: str, batch: int, device: Device) -> forms.Call:
+def _allowed(cell: str, batch: int, device: Device) -> model_forms.Call:
     products = torch_floor(RECIPES[cell], batch, device)
     rows = torch.from_numpy(np.zeros((batch, 28, 28), np.float32))
     logits = torch.zeros(batch, 10, device=device)

@@ -11,8 +11,8 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from tests.benchmarks.tools.floor import numpy_floor, torch_floor
-from tests.benchmarks.tools.forms import EAGER, FORMS, OURS, MissingError
+from tests.benchmarks.tools.matrix_products import numpy_floor, torch_floor
+from tests.benchmarks.tools.model_forms import EAGER, FORMS, OURS, MissingError
 from tests.benchmarks.tools.report import Goal, Part, Table
 from tests.benchmarks.tools.timing import Spread, Timing, fastest, ratio, turns
 from training.recipes.shipped import RECIPES

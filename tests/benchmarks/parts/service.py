@@ -15,14 +15,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tests.benchmarks.tools import forms, servers
+from tests.benchmarks.tools import model_forms, servers
 from tests.benchmarks.tools.load import Load, together
 from tests.benchmarks.tools.load import measure as ask
 from tests.benchmarks.tools.report import Goal, Part, Table
 from tests.benchmarks.tools.servers import BENTOML, FASTAPI, LITSERVE, MLSERVER, OURS, WORKERS
 from tests.benchmarks.tools.timing import Spread, ratio, turns
 from tests.benchmarks.tools.workloads import PNG, V2, Workload, workloads
-from tests.support.server import Server
+from tests.support.servers.server import Server
 
 CONNECTIONS = (1, 16, 64)
 BUSY = 64  # connections that the goals of uploads speak of
@@ -138,7 +138,7 @@ def _settled(server: Server, script: Path, path: str, *, connections: int, secon
 
 def _alone(workload: Workload, seconds: float) -> Load:
     """What the model does for so long in this process, on as many threads as there are workers."""
-    call = forms.ours("lstm", workload.images)
+    call = model_forms.ours("lstm", workload.images)
 
     def run(_: int) -> Load:
         latencies: Counter[int] = Counter()

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from tests.benchmarks.tools.report import Goal, Part, Table
 from tests.benchmarks.tools.timing import Spread, turns
 from tests.support.project import ROOT
-from tests.support.server import Server, serve
+from tests.support.servers.server import Server, serve
 from training.recipes.shipped import RECIPES
 
 MIB = 2**20

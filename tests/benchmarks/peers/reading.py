@@ -1,6 +1,6 @@
 """What every peer that reads pictures does for a request, with the service's own code.
 
-The bytes of an image are decoded and normalised by `service.images.reading.read_image`, the shipped
+The bytes of an image are decoded and normalised by `service.images.read_image`, the shipped
 LSTM runs in ONNX Runtime on one thread, and the answer is a whole `Prediction`, calibrated, with
 its reason if it is not accepted. The peers differ from the service in what lies around that: they
 have none of its limits, request ids, metrics of its own, deadlines or error body, and batch no
@@ -12,9 +12,9 @@ from typing import Any
 
 import models
 from models.arrays import Floats
-from service.images.reading import Reading, read_image
+from service.images.read_image import Reading, read_image
 from service.inference.classifier import Classifier, Prediction
-from tests.benchmarks.tools.ways import MAX_PIXELS, open_classifier
+from tests.benchmarks.tools.reading_ways import MAX_PIXELS, open_classifier
 from tests.support.published import finished
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.project import ROOT
-from tests.support.server import Server, environment, free_port, serve, started
+from tests.support.servers.server import Server, environment, free_port, serve, started
 
 WORKERS = 2
 OURS, FASTAPI, LITSERVE = "ours", "FastAPI", "LitServe"

@@ -52,7 +52,7 @@ class Ours:
     @torch.inference_mode()
     def accuracy(self) -> float:
         """See `Loop.accuracy`."""
-        return self.trainer.lesson.score(self.trainer.network)
+        return self.trainer.task.score(self.trainer.network)
 
 
 # Batches so many times as large are faster to go through.

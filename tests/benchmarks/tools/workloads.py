@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from service.images.reading import read_image
+from service.images.read_image import read_image
 from tests.benchmarks.tools.load import Post, upload
+from tests.benchmarks.tools.reading_ways import MAX_PIXELS
 from tests.benchmarks.tools.servers import BENTOML, FASTAPI, HELLO, LITSERVE, MLSERVER, OURS
-from tests.benchmarks.tools.ways import MAX_PIXELS
 from tests.support.project import ROOT
 
 PNG, JPEG, SEQUENCES, V2 = "PNG 28 x 28", "JPEG 640 x 480", "JSON, 8 sequences", "v2"

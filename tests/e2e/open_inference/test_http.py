@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from tests.support.published import picture
-from tests.support.refused import INFER, TENSOR
+from tests.support.servers.refused import INFER, TENSOR
 
 pytestmark = pytest.mark.e2e
 

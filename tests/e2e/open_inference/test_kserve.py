@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support.published import picture
-from tests.support.server import Server
+from tests.support.servers.server import Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from tritonclient import http as triton
 
-from service.images.reading import read_image
+from service.images.read_image import read_image
 from tests.support.project import ROOT
-from tests.support.server import Server
-from tests.support.triton import sent
+from tests.support.servers.server import Server
+from tests.support.servers.triton import sent
 from training.data.sine_windows import windows
 
 pytestmark = pytest.mark.e2e

@@ -11,8 +11,8 @@ from tritonclient.http import aio
 from tritonclient.utils import InferenceServerException
 
 from tests.support.published import picture
-from tests.support.server import Server
-from tests.support.triton import sent, wanted
+from tests.support.servers.server import Server
+from tests.support.servers.triton import sent, wanted
 
 pytestmark = pytest.mark.e2e
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.server import Server, serve
+from tests.support.servers.server import Server, serve
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from tests.benchmarks.attacks import measure
-from tests.support.attacks import ATTACKS
-from tests.support.server import Server
+from tests.support.servers.attacks import ATTACKS
+from tests.support.servers.server import Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

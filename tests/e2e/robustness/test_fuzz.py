@@ -16,11 +16,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.support.broken_images.corpus import broken
-from tests.support.refused import IMAGE
-from tests.support.server import Server
-from tests.support.smoke import EVERY_ROUTE
-from tests.support.sound_images import whole
+from tests.support.pictures.broken_images.corpus import broken
+from tests.support.pictures.sound_images import whole
+from tests.support.servers.refused import IMAGE
+from tests.support.servers.server import Server
+from tests.support.servers.smoke import EVERY_ROUTE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

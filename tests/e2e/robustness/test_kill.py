@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from models import manifest
-from tests.support.processes import finish, kill_when, start
-from tests.support.samples import finished_run, same_weights, small_recipe
+from tests.support.training.commands import finish, kill_when, start
+from tests.support.training.samples import finished_run, same_weights, small_recipe
 from training.runs import checkpoint
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -16,13 +16,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
     arguments = ["rnn", "--dataset", "digits", "--epochs", "5", "--device", "cpu", "--runs-dir"]
-    finish(start("training.train", *arguments, str(tmp_path / "whole")))
+    whole = start("training.train", *arguments, str(tmp_path / "whole"))
+    assert finish(whole)[0] == 0
 
     killed = tmp_path / "killed" / "rnn-digits"
     process = start("training.train", *arguments, str(tmp_path / "killed"))
     kill_when(process, (killed / "epoch-0002.safetensors").exists)
     assert 1 <= len(checkpoint.load(killed).history) <= 3
-    finish(start("training.train", *arguments, str(tmp_path / "killed"), "--resume"))
+    process = start("training.train", *arguments, str(tmp_path / "killed"), "--resume")
+    assert finish(process)[0] == 0
 
     networks = [
         checkpoint.best_network(folder, checkpoint.load(folder))
@@ -34,10 +36,10 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
 
 
 MOMENTS: dict[str, Callable[[Path], object]] = {
-    "as the staging folder appears": lambda models: list(models.glob(".lstm-digits-*")),
-    "as the graph is written": lambda models: list(models.glob(".lstm-digits-*/model.onnx")),
-    "as TorchScript is written": lambda models: list(models.glob(".lstm-digits-*/model.pt")),
-    "as the manifest is written": lambda models: list(models.glob(".lstm-digits-*/manifest.json")),
+    "as the staging folder appears": lambda models: list(models.glob(".lstm-digits.*")),
+    "as the graph is written": lambda models: list(models.glob(".lstm-digits.*/model.onnx")),
+    "as TorchScript is written": lambda models: list(models.glob(".lstm-digits.*/model.pt")),
+    "as the manifest is written": lambda models: list(models.glob(".lstm-digits.*/manifest.json")),
 }
 
 
@@ -46,7 +48,7 @@ def test_a_killed_export_leaves_the_old_model_or_the_new_one(tmp_path: Path) -> 
     folders = ["--models-dir", str(models), "--runs-dir", str(runs)]
     arguments = ["lstm", "--dataset", "digits", *folders]
     finished_run(runs / "lstm-digits", small_recipe())
-    finish(start("training.export", *arguments))
+    assert finish(start("training.export", *arguments))[0] == 0
     folder = models / "lstm-digits"
     old = manifest.read(folder)
     for moment, reached in MOMENTS.items():
@@ -55,5 +57,5 @@ def test_a_killed_export_leaves_the_old_model_or_the_new_one(tmp_path: Path) -> 
         manifest.verify(folder, found)
         assert found.recipe == old.recipe, moment
         assert set(manifest.discover(models)) == {folder}, moment
-    finish(start("training.export", *arguments))
+    assert finish(start("training.export", *arguments))[0] == 0
     assert [path.name for path in models.iterdir()] == ["lstm-digits"]

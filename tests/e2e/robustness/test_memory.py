@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.support.published import picture, publish
-from tests.support.server import Server, serve
-from tests.support.traffic import Ask, keep_asking, upload
+from tests.support.servers.server import Server, serve
+from tests.support.servers.traffic import Ask, keep_asking, upload
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

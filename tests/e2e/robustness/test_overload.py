@@ -16,8 +16,8 @@ from PIL import Image
 
 from tests.support.polling import DEADLINE
 from tests.support.project import ROOT
-from tests.support.server import Server
-from tests.support.traffic import Answer, Ask, keep_asking, upload
+from tests.support.servers.server import Server
+from tests.support.servers.traffic import Answer, Ask, keep_asking, upload
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support.polling import DEADLINE
-from tests.support.server import Server, serve
+from tests.support.servers.server import Server, serve
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

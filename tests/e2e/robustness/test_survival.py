@@ -20,8 +20,8 @@ from PIL import Image
 from tests.support.devices import EACH, PROVIDERS
 from tests.support.project import ROOT
 from tests.support.published import picture
-from tests.support.server import Server, serve
-from tests.support.traffic import keep_asking, upload
+from tests.support.servers.server import Server, serve
+from tests.support.servers.traffic import keep_asking, upload
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

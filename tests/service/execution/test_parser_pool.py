@@ -12,18 +12,9 @@ import pytest
 
 from service.errors import NotAnImageError, TooCostlyError, TooManyRequestsError
 from service.execution.parser_pool import ParserError, ParserPool
-from service.images.reading import read_image
+from service.images.read_image import read_image
 from tests.support.metrics import metrics
-from tests.support.parser_tasks import (
-    MIB,
-    complain,
-    compute,
-    crash,
-    echo,
-    fail,
-    refuse,
-    take,
-)
+from tests.support.parser_tasks import MIB, complain, compute, crash, echo, fail, refuse, take
 from tests.support.project import ROOT
 
 DEADLINE = 30  # seconds

@@ -13,9 +13,9 @@ from PIL import ExifTags, Image
 from service.errors import EmptyFileError, ImageTooLargeError, NotAnImageError
 from service.images.decode import ENOUGH, decode, is_tiny
 from service.images.picture import Picture
-from service.images.reading import read_image
+from service.images.read_image import read_image
+from tests.support.pictures.sound_images import encode
 from tests.support.published import picture
-from tests.support.sound_images import encode
 
 LIMIT = 1_000_000
 DIGIT = picture(3)

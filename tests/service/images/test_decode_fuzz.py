@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from service.errors import ApiError
 from service.images.decode import count_pixels
-from service.images.reading import read_image
-from tests.support.broken_images.damage import damaged
-from tests.support.sound_images import whole
+from service.images.read_image import read_image
+from tests.support.pictures.broken_images.damage import damaged
+from tests.support.pictures.sound_images import whole
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of metadata it cannot read
 

@@ -9,7 +9,7 @@ DECODE_ALL = """
 import logging, warnings
 from service.errors import ApiError
 from service.images.decode import decode
-from tests.support.broken_images.corpus import broken
+from tests.support.pictures.broken_images.corpus import broken
 from tests.support.sound_images import whole
 
 logging.basicConfig()

@@ -14,11 +14,11 @@ from PIL import ExifTags, Image, ImageOps
 from service.errors import ApiError, ImageTooLargeError, NotAnImageError
 from service.images.decode import decode
 from service.images.image_file import sniff_format_and_size
-from service.images.reading import read_image
-from tests.support.broken_images import jpeg, tiff
-from tests.support.broken_images.corpus import broken
+from service.images.read_image import read_image
+from tests.support.pictures.broken_images import jpeg, tiff
+from tests.support.pictures.broken_images.corpus import broken
+from tests.support.pictures.sound_images import PIXELS, encode, whole
 from tests.support.project import ROOT
-from tests.support.sound_images import PIXELS, encode, whole
 
 LIMIT = 4_000_000
 

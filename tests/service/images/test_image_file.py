@@ -13,9 +13,9 @@ from PIL import Image
 from service.errors import ApiError
 from service.images.decode import count_pixels, decode
 from service.images.image_file import FORMATS, FileHeader, sniff_format_and_size
-from tests.support.broken_images.corpus import broken
-from tests.support.broken_images.damage import damaged
-from tests.support.sound_images import encode, whole
+from tests.support.pictures.broken_images.corpus import broken
+from tests.support.pictures.broken_images.damage import damaged
+from tests.support.pictures.sound_images import encode, whole
 
 LIMIT = 4_000_000
 # Files that take Pillow seconds to open.

@@ -23,10 +23,10 @@ from service.inference.onnx_backend import choose_providers
 from service.settings import Device
 from tests.support.devices import CUDA, EACH, PROVIDERS
 from tests.support.published import publish_stateful
-from tests.support.samples import small_recipe, trained, unproven
-from training.export import draft, write_files
+from tests.support.training.samples import small_recipe, trained, unproven
 from training.parity.proof import prove
 from training.parity.tasks import BATCH_SIZES
+from training.publication.model_export import describe, write_forms
 
 SHIPPED = manifest.discover(Path(models.__file__).parent)
 WORK = {"LSTM", "GRU", "RNN", "MatMul", "Gemm", "FusedMatMul", "FusedGemm"}
@@ -124,8 +124,8 @@ def test_the_proof_covers_cuda(tmp_path: Path) -> None:
     network = trained(recipe).average
     run = unproven(recipe, network)
     [candidate] = run.candidates
-    described = draft(run, candidate, write_files(network, tmp_path))
-    report = prove(network, tmp_path, described, candidate.trial, cuda=True)
+    described = describe(run, candidate, write_forms(network, tmp_path))
+    report = prove(network, tmp_path, described, candidate.task, cuda=True)
     assert (report.failures, report.notes) == ([], [])
     on_gpu = [row for row in report.rows if CUDA in row.provider.lower()]
     assert [(row.backend, row.batch_size) for row in on_gpu] == [

@@ -20,7 +20,7 @@ from service.errors import (
     WrongTypeError,
 )
 from service.uploads.form import Form, read_form
-from tests.support.incoming import raw, upload
+from tests.support.servers.fake_requests import raw, upload
 
 ONE = {"image": ("digit.png", b"bytes")}
 

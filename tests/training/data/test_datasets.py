@@ -1,5 +1,6 @@
 """Data sets: fixed stratified splits, MNIST's form, and clear words when MNIST cannot be had."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,20 @@ import pytest
 import torch
 from torchvision.datasets import MNIST
 
+from tests.support.training import permissions
 from training.data import mnist
-from training.data.datasets import DataError, as_rows, hold_out, load, shuffled
+from training.data.datasets import as_rows, hold_out, shuffled
+from training.data.loading import load
 from training.data.sklearn_digits import to_mnist
+from training.errors import DataError
+
+
+def centres_of_mass(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row and column, (n,) each, of each image's centre of mass."""
+    ink = images.double()
+    mass = ink.sum((1, 2))
+    indices = torch.arange(28, dtype=torch.float64)
+    return (ink.sum(2) @ indices) / mass, (ink.sum(1) @ indices) / mass
 
 
 def test_hold_out_takes_the_same_share_of_every_class() -> None:
@@ -29,7 +41,7 @@ def test_hold_out_is_spread_over_the_file() -> None:
 
 
 def test_digits_come_in_the_form_of_mnist() -> None:
-    data = load("digits", Path())
+    data = load("digits")
     assert (len(data.train), len(data.validation), len(data.test)) == (1257, 180, 360)
     for split in (data.train, data.validation, data.test):
         assert split.images.dtype == torch.uint8
@@ -37,11 +49,17 @@ def test_digits_come_in_the_form_of_mnist() -> None:
         assert torch.bincount(split.labels).tolist() == pytest.approx(
             [len(split) / 10] * 10, rel=0.1
         )
-    ink = data.train.images.double()
-    mass = ink.sum((1, 2))
-    grid = torch.arange(28, dtype=torch.float64)
-    assert ((ink.sum(2) @ grid) / mass - 13.5).abs().max() <= 1.0
-    assert ((ink.sum(1) @ grid) / mass - 13.5).abs().max() <= 1.0
+    rows, columns = centres_of_mass(data.train.images)
+    for centres in (rows, columns):
+        assert centres.mean() == pytest.approx(14, abs=0.02)
+        assert (centres - 14).abs().max() <= 0.5
+
+
+@pytest.mark.mnist
+def test_mnist_s_own_digits_are_centred_there(mnist_root: Path) -> None:
+    for centres in centres_of_mass(load("mnist", mnist_root).test.images):
+        assert centres.mean() == pytest.approx(14, abs=0.02)
+        assert (centres - 14).abs().max() <= 0.5 + 1e-6
 
 
 @pytest.mark.parametrize("shape", [(8, 3), (3, 8), (1, 1), (8, 8)])
@@ -88,6 +106,43 @@ def test_without_files_and_network_the_error_names_folder_files_and_alternative(
         assert name in message
     assert "--dataset digits" in message
     assert "MNIST_ROOT" in message
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("name", ["there", "new"])
+def test_a_download_that_fails_leaves_no_folders_behind(tmp_path: Path, name: str) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(DataError):
+        load("mnist", tmp_path / name)
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+
+@pytest.mark.mnist
+def test_only_the_files_that_are_missing_are_put_there(
+    tmp_path: Path, mnist_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = list(mnist.DIGESTS)
+    raw = mnist.raw_folder(tmp_path)
+    raw.mkdir(parents=True)
+    (raw / names[0]).symlink_to((mnist.raw_folder(mnist_root) / names[0]).resolve())
+
+    def download(dataset: MNIST) -> None:
+        shutil.copytree(mnist.raw_folder(mnist_root), dataset.raw_folder)
+
+    monkeypatch.setattr(MNIST, "download", download)
+    assert len(load("mnist", tmp_path).test) == 10_000
+    assert sorted(path.name for path in raw.iterdir()) == sorted(names)
+    assert (raw / names[0]).is_symlink()
+
+
+@pytest.mark.usefixtures("no_network")
+def test_files_that_may_not_be_read_are_not_called_damaged(tmp_path: Path) -> None:
+    raw = mnist.raw_folder(tmp_path)
+    raw.mkdir(parents=True)
+    for name in mnist.DIGESTS:
+        (raw / name).touch(mode=0)
+    with permissions.enforced(), pytest.raises(DataError, match=r"cannot be read \(Permission"):
+        load("mnist", tmp_path)
 
 
 @pytest.mark.usefixtures("no_network")

@@ -1,8 +1,9 @@
 """Pictures of no digit: in MNIST's form, of many kinds, the same for the same seed."""
 
+import pytest
 import torch
 
-from tests.support.samples import digits
+from tests.support.training.samples import digits
 from training.data import outliers
 
 
@@ -16,6 +17,11 @@ def test_they_look_like_mnist_from_afar() -> None:
     # Fitted to 20 x 20 before it was centred by mass, which may cut nothing off.
     assert torch.maximum(heights, widths).max() <= 20
     assert (torch.maximum(heights, widths) >= 18).double().mean() > 0.9
+    mass = drawn.double().sum((1, 2))
+    indices = torch.arange(28, dtype=torch.float64)
+    for axis in (1, 2):
+        centres = (drawn.double().sum(3 - axis) @ indices) / mass
+        assert centres.mean() == pytest.approx(14, abs=0.1)
 
 
 def test_a_seed_gives_the_same_pictures_and_another_one_others() -> None:

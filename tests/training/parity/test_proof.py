@@ -11,12 +11,12 @@ import pytest
 from onnx import numpy_helper
 
 from models.manifest import File, Manifest
-from tests.support.samples import small_recipe, trained, unproven
-from training.export import draft, write_files
+from tests.support.training.samples import small_recipe, trained, unproven
 from training.graphs.torchscript import write_torchscript
 from training.networks.modules import RowClassifier
 from training.parity.proof import ParityReport, prove
 from training.parity.tasks import BATCH_SIZES
+from training.publication.model_export import describe, write_forms
 from training.recipes.shipped import Recipe
 
 RECIPE = small_recipe("lstm", epochs=1)
@@ -30,7 +30,7 @@ def network() -> RowClassifier:
 
 @dataclasses.dataclass
 class Exported:
-    """A freshly exported folder with a manifest that is not proven yet."""
+    """A freshly exported folder whose manifest is not proven yet."""
 
     folder: Path
     network: RowClassifier
@@ -47,17 +47,17 @@ class Exported:
             File.of(self.folder / "model.pt", "torchscript"),
         )
         run = unproven(recipe, self.network)
-        return draft(run, run.candidates[0], files)
+        return describe(run, run.candidates[0], files)
 
     def prove(self, manifest: Manifest | None = None) -> ParityReport:
         [candidate] = unproven(RECIPE, self.network).candidates
         described = manifest or self.manifest()
-        return prove(self.network, self.folder, described, candidate.trial, cuda=False)
+        return prove(self.network, self.folder, described, candidate.task, cuda=False)
 
 
 @pytest.fixture
 def exported(tmp_path: Path, network: RowClassifier) -> Exported:
-    write_files(network, tmp_path)
+    write_forms(network, tmp_path)
     return Exported(tmp_path, network)
 
 

@@ -12,18 +12,19 @@ from onnx import numpy_helper
 from torch import nn
 
 from models import manifest
-from models.manifest import FILENAME, Manifest
-from tests.support.samples import CPU, digits
+from models.manifest import FILENAME, Manifest, State
+from tests.support.training.samples import CPU, digits
 from training.data.datasets import DataSet, Split
-from training.export import draft, write_files
+from training.data.sine_windows import windows
 from training.graphs.onnx_graph import build
 from training.networks.modules import Autoencoder, SequenceRegressor
 from training.networks.modules import build as build_network
-from training.parity.candidates import Candidate, candidates
+from training.parity.candidates import ParityCandidate, parity_candidates
 from training.parity.proof import ParityReport, prove
-from training.parity.tasks import BATCH_SIZES, Rollout, Trial
+from training.parity.tasks import BATCH_SIZES, ParityTask, RolloutParity
+from training.publication.model_export import describe, write_forms
+from training.publication.trained_model import TrainedModel
 from training.recipes.tutorials import TUTORIALS
-from training.runs.finished import Trained
 from training.trainers.plain_trainer import PlainTrainer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
@@ -43,28 +44,27 @@ def trained_network(name: str) -> nn.Module:
     return trainer.network.eval().requires_grad_(False)
 
 
-def trained(name: str, network: nn.Module) -> Trained:
-    return Trained(
-        name=name,
+def trained(name: str, network: nn.Module) -> TrainedModel:
+    return TrainedModel(
         task=TUTORIALS[name].recipe.task,
         recipe=TUTORIALS[name].recipe.to_dict(),
-        candidates=candidates(name, network, few()),
+        candidates=parity_candidates(name, network, few()),
         bound=None,
         provenance={},
     )
 
 
-def exported(run: Trained, candidate: Candidate, folder: Path) -> Manifest:
+def exported(run: TrainedModel, candidate: ParityCandidate, folder: Path) -> Manifest:
     folder.mkdir()
-    described = draft(run, candidate, write_files(candidate.network, folder))
+    described = describe(run, candidate, write_forms(candidate.network, folder))
     (folder / FILENAME).write_text(described.to_json())
     return described
 
 
 def proven(
-    candidate: Candidate, folder: Path, described: Manifest, trial: Trial | None = None
+    candidate: ParityCandidate, folder: Path, described: Manifest, task: ParityTask | None = None
 ) -> ParityReport:
-    return prove(candidate.network, folder, described, trial or candidate.trial, cuda=False)
+    return prove(candidate.network, folder, described, task or candidate.task, cuda=False)
 
 
 @pytest.mark.parametrize("name", TUTORIALS)
@@ -150,10 +150,12 @@ class TestRollout:
     """A graph that carries state, with something planted in it."""
 
     @pytest.fixture
-    def run(self) -> Trained:
+    def run(self) -> TrainedModel:
         return trained("sine", trained_network("sine"))
 
-    def test_a_state_that_is_not_handed_on_is_caught(self, run: Trained, tmp_path: Path) -> None:
+    def test_a_state_that_is_not_handed_on_is_caught(
+        self, run: TrainedModel, tmp_path: Path
+    ) -> None:
         """One window alone would pass: the graph gives out the state that it was given."""
         [candidate] = run.candidates
         described = exported(run, candidate, tmp_path / "sine")
@@ -168,21 +170,21 @@ class TestRollout:
         report = proven(candidate, path.parent, described)
         assert {"values", "error"} <= {failure.check for failure in report.failures}
 
-    def test_a_difference_that_grows_is_caught_though_it_is_still_small(self, run: Trained) -> None:
-        [candidate] = run.candidates
-        trial = candidate.trial
-        assert isinstance(trial, Rollout)
-        targets = trial._targets[:, :1].copy()
+    def test_a_difference_that_grows_is_caught_though_it_is_still_small(
+        self, run: TrainedModel
+    ) -> None:
+        values, targets = (part.numpy()[:, np.newaxis] for part in windows(0, 1_000))
+        task = RolloutParity(values, targets, State(input="state", output="next_state"), 32)
         drift = np.linspace(0, 5e-5, len(targets), dtype=np.float32).reshape(-1, 1, 1, 1)
-        verdict = trial.judge({"predictions": targets + drift}, {"predictions": targets})
-        assert [check for check, _ in verdict.complaints] == ["error", "growth"]
-        assert "grows" in verdict.complaints[-1][1]
-        assert "over 1,000 windows" in verdict.complaints[-1][1]
+        verdict = task.judge({"predictions": targets + drift}, {"predictions": targets})
+        assert [check for check, _ in verdict.problems] == ["error", "growth"]
+        assert "grows" in verdict.problems[-1][1]
+        assert "over 1,000 windows" in verdict.problems[-1][1]
         steady = np.float32(5e-5)
-        verdict = trial.judge({"predictions": targets + steady}, {"predictions": targets})
+        verdict = task.judge({"predictions": targets + steady}, {"predictions": targets})
         assert verdict.growth == pytest.approx(1.0)
 
-    def test_the_state_carries_what_one_long_call_would(self, run: Trained) -> None:
+    def test_the_state_carries_what_one_long_call_would(self, run: TrainedModel) -> None:
         network = run.candidates[0].network
         assert isinstance(network, SequenceRegressor)
         values = torch.rand(2, 30, 1)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.samples import CPU, digits
+from tests.support.training.samples import CPU, digits
+from training.errors import RecipeError
 from training.graphs.onnx_graph import build
 from training.recipes.shipped import RECIPES, Augmentation, Recipe, recipe_for
-from training.recipes.validation import RecipeError
 from training.trainers.trainer import Trainer
 
 

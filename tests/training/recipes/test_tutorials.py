@@ -1,23 +1,20 @@
 """The tutorials' recipes: every one builds, learns, and is what its tutorial says."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from tests.support.samples import CPU, digits, same_weights
+from tests.support.training.samples import CPU, digits, same_weights
 from training.data.sine_windows import windows
+from training.errors import RecipeError
 from training.networks.configuration import DenseConfig, RecurrentConfig
 from training.networks.modules import RowClassifier, build
 from training.recipes.plain import PlainRecipe
 from training.recipes.shipped import RECIPES
 from training.recipes.tutorials import TUTORIALS
-from training.recipes.validation import RecipeError
-from training.runs import seeds
-from training.runs.checkpoint import CheckpointError
 from training.trainers.plain_trainer import PlainTrainer
 
 
@@ -30,9 +27,9 @@ def quick(name: str, **changes: Any) -> PlainRecipe:
 def test_every_recipe_takes_its_steps_and_is_evaluated(name: str) -> None:
     trainer = PlainTrainer(quick(name, evaluate_every=1), digits(), CPU)
     before = [parameter.detach().clone() for parameter in trainer.network.parameters()]
-    heard: list[None] = []
-    scores = trainer.run(lambda: heard.append(None))
-    assert len(heard) == trainer.steps == len(trainer.curve)
+    steps: list[None] = []
+    scores = trainer.run(lambda: steps.append(None))
+    assert len(steps) == trainer.steps == len(trainer.curve)
     assert all(np.isfinite(point.score) and point.loss is not None for point in trainer.curve)
     assert scores["test"] >= 0.0
     for old, new in zip(before, trainer.network.parameters(), strict=True):
@@ -63,8 +60,8 @@ def test_the_steps_are_the_tutorials() -> None:
 def test_validation_images_train_only_where_all_do() -> None:
     known = digits()
     for name, count in (("lstm-64", 200 + 180), ("lstm-64-forget1", 200)):
-        lesson = PlainTrainer(quick(name, evaluate_every=1), known, CPU).lesson
-        assert len(lesson._train) == count  # type: ignore[attr-defined]
+        recipe = dataclasses.replace(TUTORIALS[name].recipe, batch_size=1)
+        assert PlainTrainer(recipe, known, CPU).steps == count
 
 
 @pytest.mark.parametrize("name", ["lstm-64", "sine", "autoencoder"])
@@ -154,47 +151,3 @@ def test_a_flat_readout_sees_every_row_and_a_last_one_the_last() -> None:
 def test_what_cannot_be_is_refused_by_name(change: Any, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         change()
-
-
-class TestSeeds:
-    """Finished runs on disk."""
-
-    @pytest.mark.parametrize("threads", [1, 2])
-    def test_a_finished_run_is_found_and_made_again(self, tmp_path: Path, threads: int) -> None:
-        recipe = quick("mlp-50")
-        assert seeds.find(tmp_path, recipe, digits()) is None
-        made = seeds.train(tmp_path, PlainTrainer(recipe, digits(), CPU))
-        assert seeds.find(tmp_path, recipe, digits()) == made
-        before = torch.get_num_threads()
-        torch.set_num_threads(threads)
-        try:
-            seeds.train(tmp_path / "again", PlainTrainer(recipe, digits(), CPU))
-            assert torch.get_num_threads() == threads
-        finally:
-            torch.set_num_threads(before)
-        again = seeds.network(tmp_path / "again", recipe)
-        assert same_weights(seeds.network(tmp_path, recipe), again)
-
-    def test_a_run_of_another_recipe_seed_or_data_is_not_it(self, tmp_path: Path) -> None:
-        recipe = quick("mlp-50")
-        seeds.train(tmp_path, PlainTrainer(recipe, digits(), CPU))
-        other = dataclasses.replace(digits(), digests={"load_digits": "0"})
-        assert seeds.find(tmp_path, recipe, other) is None
-        for change in ({"seed": 1}, {"learning_rate": 0.1}):
-            assert seeds.find(tmp_path, dataclasses.replace(recipe, **change), digits()) is None
-
-    def test_a_kill_between_the_two_files_leaves_no_run(self, tmp_path: Path) -> None:
-        recipe = quick("mlp-50")
-        seeds.train(tmp_path, PlainTrainer(recipe, digits(), CPU))
-        (tmp_path / "seed-0.safetensors").unlink()
-        assert seeds.find(tmp_path, recipe, digits()) is None
-
-    def test_damage_is_named_with_the_remedy(self, tmp_path: Path) -> None:
-        recipe = quick("mlp-50")
-        seeds.train(tmp_path, PlainTrainer(recipe, digits(), CPU))
-        (tmp_path / "seed-0.safetensors").write_bytes(b"junk")
-        with pytest.raises(CheckpointError, match=r"seed-0\.safetensors is damaged.*delete it"):
-            seeds.network(tmp_path, recipe)
-        (tmp_path / "seed-0.json").write_text("{")
-        with pytest.raises(CheckpointError, match=r"seed-0\.json is damaged.*delete it"):
-            seeds.find(tmp_path, recipe, digits())

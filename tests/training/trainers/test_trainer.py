@@ -5,13 +5,14 @@ import math
 import pytest
 import torch
 
-from tests.support.samples import CPU, digits, same_weights, small_recipe, trained
+from tests.support.training.samples import CPU, digits, same_weights, small_recipe, trained
 from training.data import outliers
 from training.data.augmentation import affine, pen
 from training.data.datasets import as_rows
+from training.errors import TrainingDivergedError
 from training.networks.modules import RowClassifier
 from training.recipes.shipped import Augmentation
-from training.trainers.trainer import Trainer, TrainingDiverged, evaluate, learning_rate
+from training.trainers.trainer import Trainer, evaluate, learning_rate
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
@@ -42,7 +43,7 @@ def test_the_seed_alone_decides_whatever_was_drawn_before() -> None:
 def test_a_loss_that_is_not_finite_stops_the_run_with_the_remedy() -> None:
     broken = Trainer(small_recipe(), digits(), CPU)
     torch.nn.init.constant_(broken.network.head.bias, math.nan)
-    with pytest.raises(TrainingDiverged, match=r"the loss is nan in epoch 1.*learning_rate"):
+    with pytest.raises(TrainingDivergedError, match=r"the loss is nan in epoch 1.*learning_rate"):
         broken.run_epoch()
 
 
@@ -55,9 +56,9 @@ def test_the_best_epoch_is_the_first_of_the_highest_validation_accuracy() -> Non
 
 
 def test_batches_report_every_image() -> None:
-    heard: list[int] = []
-    Trainer(small_recipe(), digits(), CPU).run_epoch(heard.append)
-    assert sum(heard) == len(digits().train)
+    images: list[int] = []
+    Trainer(small_recipe(), digits(), CPU).run_epoch(images.append)
+    assert sum(images) == len(digits().train)
 
 
 def test_the_rate_warms_up_to_its_peak_and_falls_to_nearly_nothing() -> None:

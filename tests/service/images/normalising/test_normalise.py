@@ -13,8 +13,9 @@ from PIL import Image
 
 from service.images.normalising.normalise import normalise
 from service.images.picture import Picture
-from service.images.reading import read_image
-from tests.support.drawings import (
+from service.images.read_image import read_image
+from tests.support.pictures.damaged_pictures import KINDS, draw
+from tests.support.pictures.drawings import (
     DIGITS,
     FIVE,
     FOUR,
@@ -26,8 +27,7 @@ from tests.support.drawings import (
     likeness,
     read,
 )
-from tests.support.painting import encode
-from tests.support.pictures import KINDS, draw
+from tests.support.pictures.painting import encode
 from tests.support.project import ROOT
 
 SHEET = ROOT / "docs" / "pairs.png"

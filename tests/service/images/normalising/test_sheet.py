@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from service.images.normalising.sheet import find_sheet
-from tests.support.drawings import DIGITS, Bytes, canvas, likeness, read
+from tests.support.pictures.drawings import DIGITS, Bytes, canvas, likeness, read
 
 SIZE = (360, 480)
 

@@ -1,0 +1,128 @@
+"""Export a trained model: write every form of its graphs, prove them, publish all or none."""
+
+import contextlib
+from pathlib import Path
+
+import onnx
+import torch
+
+from models.manifest import FILENAME, File, Manifest, Metric
+from models.publish import publish, staging
+from training.graphs.onnx_graph import write_onnx
+from training.graphs.torchscript import write_torchscript
+from training.networks.configuration import CLASSES
+from training.networks.interface import interface
+from training.parity.candidates import ParityCandidate
+from training.parity.proof import ParityReport, prove
+from training.publication import provenance
+from training.publication.trained_model import TrainedModel
+from training.recipes.plain import score_name
+
+
+def export_model(trained: TrainedModel, models_dir: Path, *, cuda: bool) -> dict[str, list[str]]:
+    """Publish every graph of `trained` in `models_dir` if all of them are proven.
+
+    Args:
+        trained: the model.
+        models_dir: where models are published.
+        cuda: whether to prove the forms on CUDA, too.
+
+    Returns:
+        What failed, by graph; empty if all were published.
+
+    Raises:
+        PublishError: something that was not published lies in a graph's place.
+        OSError: the disk is full, or `models_dir` cannot be written.
+
+    """
+    failed: dict[str, list[str]] = {}
+    with contextlib.ExitStack() as stack:
+        staged = {
+            candidate.name: stack.enter_context(staging(models_dir, candidate.name))
+            for candidate in trained.candidates
+        }
+        for candidate in trained.candidates:
+            if failures := _prepare(trained, candidate, staged[candidate.name], cuda=cuda):
+                failed[candidate.name] = failures
+        if failed:
+            return failed
+        for name, folder in staged.items():
+            publish(folder, models_dir / name)
+            print(f"published {models_dir / name}")
+    return {}
+
+
+def write_forms(network: torch.nn.Module, folder: Path) -> tuple[File, ...]:
+    """Write every form of `network`, which is in eval mode, into `folder`."""
+    onnx_path, script_path = folder / "model.onnx", folder / "model.pt"
+    write_onnx(network, onnx_path)
+    opset = onnx.load(onnx_path).opset_import[0].version
+    write_torchscript(network, script_path)
+    return (File.of(onnx_path, "onnx", opset), File.of(script_path, "torchscript"))
+
+
+def describe(
+    trained: TrainedModel,
+    candidate: ParityCandidate,
+    files: tuple[File, ...],
+    report: ParityReport | None = None,
+) -> Manifest:
+    """The manifest of a graph; without a `report` it is not proven yet."""
+    graph = interface(candidate.network)
+    digits = tuple(str(digit) for digit in range(CLASSES))
+    return Manifest(
+        name=candidate.name,
+        task=trained.task,
+        recipe=trained.recipe,
+        labels=digits if trained.task == "classify" else (),
+        inputs=graph.inputs,
+        outputs=graph.outputs,
+        states=graph.states,
+        files=files,
+        metrics=(*trained.metrics, *_test_metrics(trained, report)),
+        parity=tuple(report.rows) if report else (),
+        calibration=trained.calibration,
+        provenance={**trained.provenance, **provenance.of_export()},
+    )
+
+
+def _prepare(
+    trained: TrainedModel, candidate: ParityCandidate, folder: Path, *, cuda: bool
+) -> list[str]:
+    """Write a graph and its manifest into `folder` and prove it; returns what failed."""
+    files = write_forms(candidate.network, folder)
+    unproven = describe(trained, candidate, files)
+    report = prove(candidate.network, folder, unproven, candidate.task, cuda=cuda)
+    print(f"\n{candidate.name}\n{report.table()}")
+    failures = [str(failure) for failure in report.failures] + _out_of_bound(trained, report)
+    if not failures:
+        text = describe(trained, candidate, files, report).to_json()
+        (folder / FILENAME).write_text(text, encoding="utf-8")
+    return failures
+
+
+def _test_metrics(trained: TrainedModel, report: ParityReport | None) -> tuple[Metric, ...]:
+    if report is None:
+        return ()
+    name, n = score_name(trained.task), report.rows[0].n
+    return (Metric(split="test", name=name, value=report.score, n=n),)
+
+
+def _out_of_bound(trained: TrainedModel, report: ParityReport) -> list[str]:
+    """What is wrong with the score on the test images, if it is worse than the recipe allows."""
+    bound = trained.bound
+    if not report.rows or bound is None:
+        return []
+    dataset = trained.provenance["dataset"]
+    if trained.task == "classify" and report.score < bound:
+        found = f"floor: test accuracy is {report.score:.2%}, "
+        asked = f"at least {bound:.2%} on {dataset}"
+    elif trained.task != "classify" and not report.score <= bound:
+        found = f"ceiling: the test's mean squared error is {report.score:.4f}, "
+        asked = f"at most {bound:.4f} on {dataset}"
+    else:
+        return []
+    return [
+        f"{found}the recipe {trained.recipe['name']!r} asks for {asked}; train it better before "
+        "publishing it"
+    ]

@@ -1,0 +1,113 @@
+"""A finished run, of either kind of recipe, with what its published models' manifests say of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.manifest import Calibration, Metric, Task
+from training.data.datasets import DataSet, Split
+from training.errors import TrainingDivergedError
+from training.networks.modules import RowClassifier
+from training.parity.candidates import ParityCandidate, graph_names, parity_candidates
+from training.recipes.shipped import RECIPES, Recipe
+from training.recipes.tutorials import TUTORIALS, Tutorial
+from training.runs import checkpoint, run_folder, seed_runs
+from training.trainers.calibration import calibrate
+from training.trainers.trainer import evaluate
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel:
+    """A trained network as the graphs that are published, and what their manifests share."""
+
+    task: Task
+    recipe: dict[str, Any]
+    candidates: tuple[ParityCandidate, ...]
+    bound: float | None  # the least accuracy, or the largest squared error, to be published
+    metrics: tuple[Metric, ...] = ()
+    calibration: Calibration | None = None
+    provenance: dict[str, Any]
+
+
+def published_names(name: str, data: DataSet | None) -> tuple[str, ...]:
+    """The names of the models that the recipe `name`, trained on `data`, is published as."""
+    if name in RECIPES and data:
+        return graph_names(run_folder.run_name(name, data.name), "classify")
+    recipe = TUTORIALS[name].recipe
+    dataset = seed_runs.dataset_name(seed_runs.data_for(recipe, data))
+    return graph_names(run_folder.run_name(name, dataset), recipe.task)
+
+
+def from_recipe(
+    recipe: Recipe, data: DataSet, device: torch.device, runs_dir: Path
+) -> TrainedModel:
+    """The best network of the run of `recipe` in `runs_dir`, which is finished first if need be.
+
+    Raises:
+        CheckpointError: the run is damaged, unreadable, of other data, or in use.
+        TrainingDivergedError: its loss, or what its network gives, is not finite.
+
+    """
+    name = run_folder.run_name(recipe.name, data.name)
+    finished = run_folder.finish(runs_dir / name, recipe, data, device)
+    network = checkpoint.best_network(runs_dir / name, finished)
+    best = max(epoch.validation_accuracy for epoch in finished.history)
+    n = len(data.validation)
+    return TrainedModel(
+        task="classify",
+        recipe=finished.recipe.to_dict(),
+        candidates=parity_candidates(name, network, data),
+        bound=finished.recipe.floors.get(data.name),
+        metrics=(Metric(split="validation", name="accuracy", value=best, n=n),),
+        calibration=_calibration(network, data),
+        provenance={
+            "dataset": finished.dataset,
+            "digests": finished.digests,
+            "seed": finished.recipe.seed,
+            "epochs": len(finished.history),
+            "training_seconds": round(sum(epoch.seconds for epoch in finished.history), 1),
+            "trained_with": finished.environment,
+        },
+    )
+
+
+def from_tutorial(
+    tutorial: Tutorial, data: DataSet | None, device: torch.device, runs_dir: Path
+) -> TrainedModel:
+    """The network of the tutorial's published seed, which is trained first if it is missing.
+
+    Raises:
+        CheckpointError: the run is damaged, unreadable, or in use.
+
+    """
+    recipe = tutorial.recipe
+    data = seed_runs.data_for(recipe, data)
+    folder = seed_runs.folder_of(recipe, data, runs_dir)
+    run = seed_runs.finish(folder, recipe, data, device)
+    return TrainedModel(
+        task=recipe.task,
+        recipe=run.recipe,
+        candidates=parity_candidates(folder.name, seed_runs.network(folder, recipe), data),
+        bound=tutorial.bounds.get(run.dataset),
+        provenance={
+            "dataset": run.dataset,
+            "digests": run.digests,
+            "seed": recipe.seed,
+            "epochs": recipe.epochs,
+            "training_seconds": round(run.seconds, 1),
+            "trained_with": run.environment,
+        },
+    )
+
+
+def _calibration(network: RowClassifier, data: DataSet) -> Calibration:
+    validation = Split(data.validation.images.cpu(), data.validation.labels.cpu())
+    logits = evaluate(network, validation).logits
+    if broken := int((~logits.isfinite()).any(dim=1).sum()):
+        raise TrainingDivergedError(
+            f"the trained network gives logits that are not finite for {broken} of "
+            f"{len(validation)} validation images; train it again with a lower learning_rate"
+        )
+    return calibrate(logits, validation.labels)

@@ -1,0 +1,227 @@
+"""The folder `runs/NAME/` of a run of `training.trainers.trainer`: trained, resumed, restarted.
+
+checkpoint.json, epoch-NNNN.safetensors    the state, see `training.runs.checkpoint`
+metrics.csv                                one row an epoch
+events.out.tfevents.*                      the same for TensorBoard
+learning_curve.png, confusion_matrix.png   drawn when the run ends
+
+Beside it the process that trains there holds the lock `runs/.NAME.lock`.
+"""
+
+import contextlib
+import csv
+import dataclasses
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import filelock
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from training.data import sine_windows
+from training.data.datasets import DataSet
+from training.errors import CheckpointError
+from training.recipes.shipped import Recipe
+from training.runs import checkpoint, run_files, run_plots
+from training.runs.checkpoint import Checkpoint
+from training.runs.environment import environment
+from training.runs.progress_bar import progress_bar
+from training.trainers.trainer import Epoch, Trainer, evaluate
+
+Existing = Literal["refuse", "resume", "restart"]
+
+_METRICS, _LEARNING_CURVE = "metrics.csv", "learning_curve.png"
+_CONFUSION_MATRIX = "confusion_matrix.png"
+# What a kill amid a write leaves.
+_PARTIAL = (f".{checkpoint.FILENAME}.partial", f".{checkpoint.TENSORS}.partial")
+_WRITTEN = (
+    *_PARTIAL,
+    f".{_METRICS}.partial",
+    f".{_LEARNING_CURVE}.partial",
+    f".{_CONFUSION_MATRIX}.partial",
+    checkpoint.FILENAME,
+    checkpoint.TENSORS,
+    _METRICS,
+    "events.out.tfevents.*",
+    _LEARNING_CURVE,
+    _CONFUSION_MATRIX,
+)
+
+
+def run_name(recipe: str, dataset: str) -> str:
+    """The name of a run of `recipe` on `dataset`, and of the model that is published from it.
+
+    It is the recipe's name on MNIST and for a regression, which has no data set; any other has the
+    data set's name in it, so that it never takes the place of a shipped model.
+    """
+    return recipe if dataset in ("mnist", sine_windows.NAME) else f"{recipe}-{dataset}"
+
+
+def train(
+    folder: Path, recipe: Recipe, data: DataSet, device: torch.device, existing: Existing
+) -> Trainer:
+    """Train `recipe` in `folder` to the end; `existing` says what to do with an earlier run there.
+
+    Raises:
+        CheckpointError: there is an earlier run and `existing` is `refuse`; or it cannot be
+            resumed; or another process trains there.
+        ForeignFileError: `folder` holds something that no training run wrote.
+        OSError: the disk is full, or the folder cannot be written; the last checkpoint is kept.
+        TrainingDivergedError: the loss is not finite; the last checkpoint is kept.
+        KeyboardInterrupt: the user stopped it; the last checkpoint is kept.
+
+    """
+    with locked(folder):
+        found = None if existing == "restart" else checkpoint.find(folder)
+        if found and existing == "refuse":
+            raise CheckpointError(
+                f"{folder} holds a run with {len(found.history)} epochs done; --resume goes on "
+                "with it, --restart removes it and begins again"
+            )
+        if found:
+            trainer = _resume(folder, found, recipe, data, device)
+        else:
+            trainer = start(folder, recipe, data, device)
+        _train_to_end(folder, trainer)
+    return trainer
+
+
+def finish(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> Checkpoint:
+    """The finished run in `folder`: trained if missing, resumed by its own recipe if unfinished.
+
+    Raises:
+        As `train` does.
+
+    """
+    with locked(folder):
+        found = checkpoint.find(folder)
+        if not found:
+            _train_to_end(folder, start(folder, recipe, data, device))
+        elif not found.finished:
+            print(f"{folder}: going on after epoch {len(found.history)} of {found.recipe.epochs}")
+            _train_to_end(folder, _resume(folder, found, found.recipe, data, device))
+        finished = checkpoint.load(folder)
+    checkpoint.check_data(folder, finished, data)
+    if changes := finished.recipe.differences(recipe):
+        print(
+            f"note: {folder} was trained by its own variant of the recipe ({'; '.join(changes)} "
+            "today); `python -m training.train --restart` would train it as it stands today"
+        )
+    return finished
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other process from training in `folder`; a kill releases the lock, too.
+
+    Raises:
+        CheckpointError: another process trains there.
+
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder.parent / f".{folder.name}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise CheckpointError(
+            f"another process is training in {folder}; wait until it ends, or name another folder "
+            "with --runs-dir"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def start(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> Trainer:
+    """A trainer before its first epoch; an earlier run in `folder` is removed.
+
+    Raises:
+        ForeignFileError: `folder` holds something that no training run wrote; all of it stays.
+
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = _files_of_run(folder)
+    trainer = Trainer(recipe, data, device)
+    # First, so that after a kill the folder still shows whose the other files are.
+    checkpoint.save(folder, trainer, environment(device))
+    for path in earlier - {folder / checkpoint.FILENAME}:
+        path.unlink(missing_ok=True)
+    return trainer
+
+
+def _files_of_run(folder: Path) -> set[Path]:
+    """Everything in `folder`, of which all must be a run's.
+
+    Raises:
+        ForeignFileError: something is not.
+
+    """
+    # Without a run's checkpoint.json, a metrics.csv may be anybody's.
+    patterns = _WRITTEN if checkpoint.marks_run(folder) else _PARTIAL
+    written = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    if others := set(folder.iterdir()) - written:
+        raise run_files.foreign(folder, sorted(path.name for path in others))
+    return written
+
+
+def _resume(
+    folder: Path, found: Checkpoint, recipe: Recipe, data: DataSet, device: torch.device
+) -> Trainer:
+    trainer = Trainer(recipe, data, device)
+    checkpoint.restore(folder, found, trainer)
+    return trainer
+
+
+def _train_to_end(folder: Path, trainer: Trainer) -> None:
+    """Train with a progress bar, save after every epoch, and draw the plots."""
+    _write_metrics(folder, trainer.history)  # without what was written after the last checkpoint
+    images = len(trainer.data.train)
+    epochs = len(trainer.history)
+    with (
+        SummaryWriter(str(folder), purge_step=epochs + 1) as board,
+        progress_bar(
+            trainer.recipe.epochs * images,
+            folder.name,
+            initial=epochs * images,
+            unit="img",
+            unit_scale=True,
+        ) as bar,
+    ):
+        while not trainer.finished:
+            epoch = trainer.run_epoch(bar.update)
+            checkpoint.save(folder, trainer, environment(trainer.device))
+            _write_metrics(folder, trainer.history)
+            _write_events(board, epoch)
+            bar.set_postfix_str(
+                f"epoch {epoch.number}/{trainer.recipe.epochs} loss {epoch.train_loss:.4f} "
+                f"val {epoch.validation_accuracy:.2%}"
+            )
+    _draw_plots(folder, trainer)
+
+
+def _draw_plots(folder: Path, trainer: Trainer) -> None:
+    validation = trainer.data.validation
+    predictions = evaluate(trainer.best, validation).predictions
+    run_plots.learning_curve(trainer.history, folder / _LEARNING_CURVE, folder.name)
+    run_plots.confusion_matrix(
+        validation.labels.cpu(), predictions, folder / _CONFUSION_MATRIX, folder.name
+    )
+
+
+def _write_metrics(folder: Path, history: list[Epoch]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(Epoch)])
+    writer.writeheader()
+    writer.writerows(dataclasses.asdict(epoch) for epoch in history)
+    run_files.replace(folder / _METRICS, text.getvalue().encode())
+
+
+def _write_events(board: SummaryWriter, epoch: Epoch) -> None:
+    board.add_scalar("loss/train", epoch.train_loss, epoch.number)
+    board.add_scalar("loss/validation", epoch.validation_loss, epoch.number)
+    board.add_scalar("accuracy/validation", epoch.validation_accuracy, epoch.number)
+    board.add_scalar("learning_rate", epoch.learning_rate, epoch.number)
+    board.flush()
