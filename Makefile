@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 3000
-# Processes that run the tests of `make test`, a file in each at a time.
+# Processes that run the tests of `make test`, a file in each at a time. Each computes on one thread:
+# more threads than processors wait for each other, and training took three times as long.
 JOBS ?= 2
 BIN := $(VENV)/bin
 # Every install is held to versions that were seen to work together.
@@ -24,7 +25,7 @@ serve: $(VENV)/.serving  ## serve the shipped models at http://localhost:3000 (P
 
 ##@ Test
 test: $(VENV)/.development  ## run the tests that are not marked slow, in five minutes; more with MNIST (MNIST_ROOT or data/)
-	$(BIN)/python -m pytest -m "not slow" --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
 
 test-all: $(VENV)/.benchmarks $(VENV)/.kserve  ## run the rest: load, attacks, fuzzing, kills, containers, benchmarks; 25 minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
