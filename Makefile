@@ -53,6 +53,8 @@ format: $(VENV)/.development  ## format the code and mend what can be mended by 
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment and all caches; runs/, data/ and models/ stay
+	@test ! -e $(VENV) -o -f $(VENV)/pyvenv.cfg || \
+		{ echo "$(VENV) is no virtual environment, so it is left alone; name one with VENV=..."; exit 1; }
 	rm -rf $(VENV) build *.egg-info .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -61,3 +61,13 @@ def test_an_occupied_port_is_named_before_anything_starts(tmp_path: Path) -> Non
         assert "started" not in done.stdout
         assert "Traceback" not in done.stderr
     assert "started" in make("serve", f"PORT={port}", f"VENV={tmp_path}").stdout
+
+
+def test_a_folder_that_is_no_environment_is_not_cleaned_away(tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.write_text("x")
+    done = make("clean", f"VENV={thesis.parent}")
+    assert done.returncode != 0
+    assert f"{thesis.parent} is no virtual environment, so it is left alone" in done.stdout
+    assert thesis.read_text() == "x"
