@@ -20,6 +20,7 @@ from service.errors import (
     quote,
 )
 from service.execution.admission import Reservation
+from service.http.h2c import ABORT
 from service.http.known_paths import KnownPaths
 from service.paths import of_protocol
 from service.uploads.request_head import RequestHead
@@ -119,10 +120,12 @@ class Answer:
         await self._fail(ours, headers)
 
     async def refuse(self, error: ApiError) -> None:
-        """Answer with `error`; what has begun can only be cut off, by not ending it."""
+        """Answer with `error`; what has begun can only be cut off."""
         if self.begun:
             method, path = self._head.method, quote(self._head.path)
             _log.warning("%s %s was cut off: %s", method, path, error)
+            if abort := self._scope.get(ABORT):
+                abort()
             return
         await self._fail(error.body(), error.headers)
 

@@ -73,6 +73,9 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})  # none is served here: 403
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

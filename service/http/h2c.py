@@ -10,7 +10,9 @@ from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # Of a WebSocket the server does want to know.
-_OFFER = re.compile(rb"\r\nupgrade:[ \t]*(?!websocket)[^\r\n]*", re.IGNORECASE)
+_OFFER = re.compile(rb"\r\nupgrade:(?![ \t]*websocket)[^\r\n]*", re.IGNORECASE)
+
+ABORT = "rowreader.abort"  # in a request's scope: closes its connection, whatever waits to be sent
 
 
 def ignore_offers() -> None:
@@ -27,6 +29,8 @@ class Http1Protocol(HttpToolsProtocol):
         """A head begins."""
         self._inside = True
         super().on_message_begin()
+        # `close` would wait for a client that does not read, and keep its descriptor for ever.
+        self.scope[ABORT] = self.transport.abort  # type: ignore[literal-required]
 
     def on_message_complete(self) -> None:
         """A body has ended."""
@@ -35,8 +39,7 @@ class Http1Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse `data` without an offer, if it begins a request."""
-        if not self._inside and (end := data.find(b"\r\n\r\n")) > 0:
-            offer = _OFFER.search(data, 0, end)
-            if offer:
-                data = data[: offer.start()] + data[offer.end() :]
+        end = -1 if self._inside else data.find(b"\r\n\r\n")
+        if end > 0 and _OFFER.search(data, 0, end):
+            data = _OFFER.sub(b"", data[:end]) + data[end:]
         super().data_received(data)

@@ -24,8 +24,8 @@ SMALL = {"inputs": [{"name": "code", "shape": [1, 3], "datatype": "FP32", "data"
 
 
 @contextlib.contextmanager
-def ask_and_do_not_read(url: str) -> Iterator[None]:
-    """Hold a connection on which megabytes of an answer begin to come."""
+def ask_and_do_not_read(url: str) -> Iterator[int]:
+    """Hold a connection on which megabytes of an answer begin to come; its own port."""
     body = json.dumps(LARGE).encode()
     head = f"POST {PATH} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.socket() as connection:
@@ -34,7 +34,13 @@ def ask_and_do_not_read(url: str) -> Iterator[None]:
         connection.connect((urlsplit(url).hostname, urlsplit(url).port))
         connection.sendall(head.encode() + body)
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
-        yield
+        yield connection.getsockname()[1]
+
+
+def ports_of_clients(server: Server) -> set[int]:
+    """The ports of those whose connections the server's workers hold."""
+    held = [c for worker in server.workers for c in worker.net_connections("tcp")]
+    return {connection.raddr.port for connection in held if connection.raddr}
 
 
 def status(server: Server, body: object = SMALL) -> int:
@@ -51,9 +57,11 @@ def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_an_answer_that_is_not_read_keeps_its_place_until_its_time_is_up(tmp_path: Path) -> None:
     with serve(tmp_path, {"MAX_PENDING": 1, "TIMEOUT_SECONDS": 3}) as server:
-        with ask_and_do_not_read(server.url):
+        with ask_and_do_not_read(server.url) as port:
             assert status(server) == 429
+            assert port in ports_of_clients(server)
             server.poll(lambda: status(server) == 200)
+            server.poll(lambda: port not in ports_of_clients(server))  # nor its descriptor
         assert "was cut off: the request was not done within 3 s" in server.log
         assert "Traceback" not in server.log
 
