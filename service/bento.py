@@ -77,9 +77,6 @@ def service_class(around: Callable[[ASGIApp], ASGIApp]) -> type[Any]:
     which makes a task of every request and does not end an answer that has begun, and its spans
     where they are sent nowhere, which cost a quarter of the requests a second.
     """
-    needless = {_parts[_TIMEOUT]}
-    if _parts[_CONTAINER].get() is None:
-        needless.add(_parts[_SPANS])
 
     class Service(bentoml.Service):  # type: ignore[misc]  # BentoML is not typed
         def to_asgi(self, is_main: bool = True) -> ASGIApp:
@@ -92,6 +89,9 @@ def service_class(around: Callable[[ASGIApp], ASGIApp]) -> type[Any]:
             survive_full_disks()
             _end_with_parent()
             app = super().to_asgi(is_main)
+            needless = {_parts[_TIMEOUT]}
+            if _parts[_CONTAINER].get() is None:
+                needless.add(_parts[_SPANS])
             layers = [layer for layer in app.user_middleware if layer.cls not in needless]
             app.user_middleware = layers
             return around(app)
