@@ -27,7 +27,7 @@ Result = Prediction | ApiError
 # JPEGs are decoded at an eighth of their size.
 _QUICK_PIXELS, _QUICK_JPEG_PIXELS = 4_000_000, 32_000_000
 # A body of sequences of so many bytes is read in less than half a millisecond.
-_QUICK_BYTES = 32 * 1024
+_QUICK_BYTES = 96 * 1024
 # Requests of many images that are read at a time, for each process that reads: the more there are,
 # the longer a single image waits, and the fewer, the easier they are all taken by one client.
 _BATCHES = 4
