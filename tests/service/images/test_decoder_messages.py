@@ -10,7 +10,7 @@ import logging, warnings
 from service.errors import ApiError
 from service.images.decode import decode
 from tests.support.pictures.broken_images.corpus import broken
-from tests.support.sound_images import whole
+from tests.support.pictures.sound_images import whole
 
 logging.basicConfig()
 warnings.simplefilter("ignore")  # as the service does
