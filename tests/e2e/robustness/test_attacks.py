@@ -15,6 +15,9 @@ from tests.support.servers.server import Server
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SECONDS = 3.0
+# A worker whose probe goes unanswered for that long is as good as stopped: an orchestrator ends it
+# (docs/deployment.md lets Kubernetes wait for 5 seconds).
+PROBE_DEADLINE = 2.0  # seconds
 ANSWERS = {200, 400, 413, 415, 422, 429}
 
 
@@ -34,6 +37,6 @@ def test_others_are_answered_meanwhile_and_the_worker_lives(
     assert outcome.attacker
     assert outcome.attacker.keys() <= ANSWERS
     assert outcome.answered >= 0.95, outcome.row(name)
-    assert max(outcome.probes) < 2, outcome.row(name)
+    assert max(outcome.probes) < PROBE_DEADLINE, outcome.row(name)
     assert refusing.workers == before
     assert len(refusing.log) == written, "no client writes to the log by what a file holds"
