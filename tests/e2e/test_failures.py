@@ -9,15 +9,15 @@ import pytest
 
 from service.paths import of_protocol
 from tests.support.project import ROOT
-from tests.support.servers.refused import FORM, IMAGE, INFER, REFUSED, Refused
-from tests.support.servers.server import Server
-from tests.support.training.failures import (
+from tests.support.servers.failures import (
     ERRORS,
     INSIDE,
     check_failure,
     tells_of_the_inside,
     versions_in,
 )
+from tests.support.servers.refused import FORM, IMAGE, INFER, REFUSED, Refused
+from tests.support.servers.server import Server
 
 pytestmark = pytest.mark.e2e
 

@@ -9,9 +9,10 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.support.polling import poll
+from tests.support.servers.failures import ERRORS, check_failure
 from tests.support.servers.refused import FORM, IMAGE, INFER, JSON, files, png
 from tests.support.servers.server import KEYS, PAGE, Server
-from tests.support.training.failures import ERRORS, check_failure
 
 pytestmark = pytest.mark.e2e
 
@@ -96,13 +97,15 @@ class TestLimits:
         trickling = begin(keyed, "/predict_sequences", JSON)
         with trickling:
             trickling.settimeout(0.05)
-            received = b""
-            while not received:  # each turn waits for an answer, and sends a little more
+
+            def send_a_little_and_receive() -> bytes:
                 trickling.sendall(b"1\r\n \r\n")
                 try:
-                    received = trickling.recv(65_536)
+                    return trickling.recv(65_536)
                 except TimeoutError:
-                    continue
+                    return b""
+
+            received = poll(send_a_little_and_receive, lambda: "no answer")
             assert received.startswith(b"HTTP/1.1 504")
         assert keyed.post("/predict", files=IMAGE).status_code == 200
 

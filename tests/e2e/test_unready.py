@@ -9,9 +9,9 @@ import pytest
 
 from service.inference import cuda
 from tests.support.project import ROOT
+from tests.support.servers.failures import check_failure
 from tests.support.servers.refused import INFER
 from tests.support.servers.server import Server, environment, serve
-from tests.support.training.failures import check_failure
 
 pytestmark = pytest.mark.e2e
 

@@ -136,10 +136,10 @@ def test_what_is_given_up_is_ended_and_leaves_its_place_to_others(
 ) -> None:
     async def ask(p: ParserPool) -> Any:
         await p.run(echo)
+        others = {child.pid for child in started()}  # the one that forks, and a quick one
         given_up = asyncio.ensure_future(p.run(compute, 60, slow=True))
-        while len(started()) < 3:  # the one that forks, a quick and a slow one
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)  # until it is at the task
+        while not any(c.pid not in others and c.cpu_times().user > 0.05 for c in started()):
+            await asyncio.sleep(0.01)  # until a new one is at the task
         given_up.cancel()
         while len(started()) > 2:
             await asyncio.sleep(0.01)

@@ -29,9 +29,12 @@ def sniffed_as_decoded(data: bytes) -> bool:
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 size = image.size
-            decode(data, LIMIT)
-        except Exception:
+        except Exception:  # whatever a format of Pillow's may raise
             return True
+    try:
+        decode(data, LIMIT)
+    except ApiError:
+        return True
     header = sniff_format_and_size(data)
     return size in ((header.width, header.height), (header.height, header.width))
 

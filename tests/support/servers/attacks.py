@@ -3,7 +3,6 @@
 import io
 import json
 import struct
-import zlib
 from collections.abc import Callable
 
 from PIL import Image
@@ -102,12 +101,10 @@ ATTACKS: dict[str, Callable[[], Ask]] = {
         b"\x89PNG\r\n\x1a\n" + chunk(b"prVt", bytes(70_000)) + png(28, 28, ROWS)[8:]
     ),
     "PNG of 64 bytes, 7,000 x 7,000": lambda: images(png(7_000, 7_000, b"")),
-    "PNG of 49 megapixels, noise of zeros": lambda: images(
-        png(7_000, 7_000, zlib.decompress(zlib.compress((b"\0" + bytes(7_000)) * 7_000)))
-    ),
+    "PNG of 49 megapixels, all zeros": lambda: images(png(7_000, 7_000, bytes(7_001 * 7_000))),
     "PNG of 49 megapixels, grey and alpha": lambda: images(clear_png()),
     "WebP of 50 megapixels, transparent, turned": lambda: images(webp()),
-    "a shape of 5 million numbers": lambda: tensor([1] * 3_300_000),
+    "a shape of 3.3 million numbers": lambda: tensor([1] * 3_300_000),
     "2,500 numbers of 4,000 digits": lambda: sequences(",".join(["1" * 4_000] * 2_500)),
     "10 MB of numbers": lambda: sequences(",".join(["0.123456"] * 1_150_000)),
     "10 MB of empty lists": lambda: sequences(",".join(["[]"] * 3_400_000)),
