@@ -74,7 +74,8 @@ def _around(app: ASGIApp) -> ASGIApp:
     """`app` of BentoML behind our gateway."""
     models = list_models(settings.models_dir)
     document = msgspec.json.encode(build_document(settings))
-    listing = msgspec.json.encode({"name": "rowreader", "routes": routes(settings)})
+    known = routes(settings)
+    listing = msgspec.json.encode({"name": "rowreader", "routes": known})
     endpoints: dict[str, dict[str, Endpoint]] = {
         "/": {"GET": _always(listing)},
         "/docs.json": {"GET": _always(document)},
@@ -83,7 +84,7 @@ def _around(app: ASGIApp) -> ASGIApp:
         "/predict_sequences": {"POST": predict_sequences},
         **OpenInference(_worker, settings.max_v2_batch).endpoints(models),
     }
-    paths = KnownPaths(routes(settings), models)
+    paths = KnownPaths(known, models)
     gateway = Gateway(app, settings, paths, endpoints, lambda: _worker().gateway)
     return allow_origins(gateway, settings.cors_origins)
 
@@ -189,7 +190,7 @@ class RowReader:
             raise HTTPException(status_code=503, detail=self._problem)
         return True
 
-    @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # as above
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML is not typed
     def shutdown(self) -> None:
         """End the threads and processes of this worker."""
         self.scheduler.close()

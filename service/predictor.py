@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import ApiError, BatchTooLargeError, TooManyRequestsError
-from service.execution.scheduler import Scheduler
+from service.execution.scheduler import QUICK_JSON_BYTES, Scheduler
 from service.execution.wait_queue import WaitQueue
 from service.images.decode import count_pixels, is_tiny
 from service.images.image_file import sniff_format_and_size
@@ -26,8 +26,6 @@ Result = Prediction | ApiError
 # Pixels of an image that can be decoded in a quick process; larger ones are not even begun there.
 # JPEGs are decoded at an eighth of their size.
 _QUICK_PIXELS, _QUICK_JPEG_PIXELS = 4_000_000, 32_000_000
-# A body of sequences of so many bytes is read in less than half a millisecond.
-_QUICK_BYTES = 96 * 1024
 # Requests of many images that are read at a time, for each process that reads: the more there are,
 # the longer a single image waits, and the fewer, the easier they are all taken by one client.
 _BATCHES = 4
@@ -82,7 +80,7 @@ class Predictor:
 
         """
         arguments = body, self._settings.max_batch, model
-        if len(body) <= _QUICK_BYTES:
+        if len(body) <= QUICK_JSON_BYTES:
             rows, model = read_sequences(*arguments)
         else:
             rows, model = await self._scheduler.parser.run(read_sequences, *arguments)

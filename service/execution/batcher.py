@@ -25,16 +25,16 @@ _log = logging.getLogger("rowreader")
 
 @dataclass(frozen=True)
 class _Job:
-    """A run that waits for company, and where its result goes."""
+    """A run that waits for others, and where its result goes."""
 
     run: Run[Any]
     answer: asyncio.Future[Any]
     since: float = field(default_factory=time.perf_counter)
 
     @property
-    def company(self) -> Hashable:
-        company = self.run.model.batch_key(self.run.inputs)
-        return id(self) if company is None else company
+    def batch_key(self) -> Hashable:
+        key = self.run.model.batch_key(self.run.inputs)
+        return id(self) if key is None else key
 
     def finish(self, outputs: Arrays) -> None:
         try:
@@ -69,10 +69,10 @@ class Batcher:
     def _gather(self) -> None:
         """Make of what has come as few runs as may be."""
         came, self._waiting = self._waiting, []
-        companies: dict[Hashable, list[_Job]] = {}
+        by_key: dict[Hashable, list[_Job]] = {}
         for job in came:
-            companies.setdefault(job.company, []).append(job)
-        runs = itertools.chain.from_iterable(map(self._fitting, companies.values()))
+            by_key.setdefault(job.batch_key, []).append(job)
+        runs = itertools.chain.from_iterable(map(self._fitting, by_key.values()))
         for jobs in runs:
             asyncio.get_running_loop().call_soon(self._run, jobs)
 

@@ -23,6 +23,7 @@ from service.errors import TooCostlyError, known_errors
 from service.execution.parser_process import ANSWER, FRAME, LIMITS, READY, decode
 from service.execution.wait_queue import WaitQueue
 from service.metrics import Metrics
+from service.settings import PREFIX
 
 # Of a quick process. More, and slow tasks hold up the quick ones for longer; less, and more tasks
 # are begun twice. A JPEG of 12 megapixels takes a third of it.
@@ -265,11 +266,13 @@ def _start_forker() -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair()
     root = str(Path(service.__file__).parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    # Parsing needs no setting, and the keys are one.
+    kept = {name: v for name, v in os.environ.items() if not name.startswith(PREFIX)}
     with theirs:
         process = subprocess.Popen(  # noqa: S603  arguments of our own
             [sys.executable, "-m", "service.execution.parser_process", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, **_ALLOCATOR, "PYTHONPATH": path},
+            env={**kept, **_ALLOCATOR, "PYTHONPATH": path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,  # libraries complain there of what is in clients' files

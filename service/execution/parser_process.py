@@ -4,8 +4,8 @@ python -m service.execution.parser_process FD    # started by `parser_pool`
 
 The first process imports what parses and then only forks. Each child takes tasks from a socket, one
 at a time: the name of a function and its arguments in, what it returns or raises out. Neither holds
-a model, a key or another client's bytes, and both write nowhere, so that no library's complaints
-about a client's file reach the log.
+a model or a key, and both write nowhere, so that no complaints of a library about a client's file
+reach the log.
 """
 
 import contextlib
@@ -106,10 +106,12 @@ def _serve(tasks: socket.socket, seconds: float, most_bytes: int, niceness: int)
             signal.setitimer(signal.ITIMER_PROF, seconds)
             fcntl.fcntl(tasks, fcntl.F_SETFL, quiet | os.O_ASYNC)
             answer = _run(task)
+            del task
             fcntl.fcntl(tasks, fcntl.F_SETFL, quiet)
             signal.setitimer(signal.ITIMER_PROF, 0)
             grown = _peak() - at_rest > _GROWN
             tasks.sendall(ANSWER.pack(len(answer), grown) + answer)
+            del answer  # the next task is another client's
             if grown:
                 return
 

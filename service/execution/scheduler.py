@@ -19,6 +19,8 @@ from service.metrics import Metrics
 
 T = TypeVar("T")
 
+# Bytes of JSON that are read in less than half a millisecond; more are read in a process.
+QUICK_JSON_BYTES = 96 * 1024
 # Samples, and numbers in them, that a model runs in about a millisecond; more would keep the event
 # loop for too long.
 _SMALL_SAMPLES, _SMALL_NUMBERS = 8, 8 * 28 * 28

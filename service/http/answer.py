@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping
 
-import msgspec
 from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -113,11 +112,8 @@ class Answer:
         status, headers = self._foreign["status"], MutableHeaders(raw=self._foreign["headers"])
         del headers["content-length"]
         del headers["content-type"]
-        ours = _our_body(self._foreign_body)
-        if ours is None:
-            text = self._foreign_body.decode(errors="replace")
-            ours = self._translate(status, text, paths).body()
-        await self._fail(ours, headers)
+        text = self._foreign_body.decode(errors="replace")
+        await self._fail(self._translate(status, text, paths).body(), headers)
 
     async def refuse(self, error: ApiError) -> None:
         """Answer with `error`; what has begun can only be cut off."""
@@ -170,22 +166,3 @@ def failure(body: ErrorBody, path: str, headers: Mapping[str, str]) -> JSONRespo
     detail = body["error"]
     form = {"error": detail["message"]} if of_protocol(path) else body
     return JSONResponse(form, detail["status"], headers)
-
-
-class _Detail(msgspec.Struct, forbid_unknown_fields=True):
-    code: str
-    message: str
-    status: int
-
-
-class _Body(msgspec.Struct, forbid_unknown_fields=True):
-    error: _Detail
-
-
-def _our_body(body: bytes) -> ErrorBody | None:
-    """The one error body, if `body` is it."""
-    try:
-        detail = msgspec.json.decode(body, type=_Body).error
-    except ValueError:
-        return None
-    return {"error": {"code": detail.code, "message": detail.message, "status": detail.status}}

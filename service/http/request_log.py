@@ -31,7 +31,7 @@ def configure(form: Format, left_out: Iterable[str]) -> None:
         reserved_attrs=[*RESERVED_ATTRS, *left_out],
     )
     # Every logger that has a handler of its own; the others hand on to the root.
-    names = [name for name, log in logging.root.manager.loggerDict.items()]
+    names = list(logging.root.manager.loggerDict)  # a copy: getLogger adds to it
     for log in [logging.root, *map(logging.getLogger, names)]:
         for handler in log.handlers:
             handler.addFilter(_name_request)

@@ -41,7 +41,7 @@ class FileHeader(NamedTuple):
 def sniff_format_and_size(data: bytes) -> FileHeader:
     """Read a file's format and size from its first bytes, without a library.
 
-    It takes some microseconds, and up to 0.1 ms for crafted files. A picture that turns out to have
+    It takes some microseconds, and up to 0.2 ms for crafted files. A picture that turns out to have
     another size is never decoded.
     """
     form = _sniff_format(data)

@@ -73,11 +73,6 @@ class Run(Generic[T]):
         """How many samples it runs over."""
         return self.model.count(self.inputs)
 
-    def then(self, work: Callable[[T], U]) -> "Run[U]":
-        """The same run, with `work` done on its result."""
-        finish = self.finish
-        return Run(self.model, self.inputs, lambda outputs: work(finish(outputs)))
-
 
 def _batch_axes(tensors: Sequence[Tensor]) -> dict[str, int]:
     """Where each tensor has the batch axis; empty unless every one has it, once."""

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from models.manifest import Manifest, Tensor
 from service.chunked_response import ChunkedResponse
-from service.execution.scheduler import Scheduler
+from service.execution.scheduler import QUICK_JSON_BYTES, Scheduler
 from service.inference.model import Model, Run
 from service.inference.registry import Registry
 from service.open_inference.codec import (
@@ -29,9 +29,6 @@ from service.settings import Kind
 from service.uploads.request_head import Endpoint, head_of
 
 Json = dict[str, Any]
-
-# JSON of so many bytes is read in less than half a millisecond.
-_QUICK_BYTES = 96 * 1024
 
 # In the form <project>_<format> that the protocol asks for.
 _PLATFORMS: dict[Kind, str] = {
@@ -116,9 +113,9 @@ class OpenInference:
     async def _answer(self, model: Model, body: bytes, json_length: str | None) -> Answer:
         scheduler, manifest = self._worker().scheduler, model.manifest
         arguments = body, json_length, manifest, self._max_axis
-        if len(body) <= _QUICK_BYTES:
+        if len(body) <= QUICK_JSON_BYTES:
             return await scheduler.infer(_run(model, read_inference(*arguments)))
-        if json_length is not None and len(json_length) <= len(str(_QUICK_BYTES)):
+        if json_length is not None and len(json_length) <= len(str(QUICK_JSON_BYTES)):
             # Nearly all of it are tensors as they lie in memory.
             return await scheduler.infer_on_thread(_read_and_run, model, arguments)
         inference = Inference(**await scheduler.parser.run(read_inference, *arguments))

@@ -33,14 +33,10 @@ from service.uploads.number_ranges import check_range
 _MAX_SHAPE_BYTES = 8 * 1024
 # Bytes of JSON of a tensor's data that are read uncounted, in 1 ms at most, whatever they hold.
 _UNCOUNTED_BYTES = 64 * 1024
-# Bytes of JSON that are read at once, in 3 ms, or in 20 if each number has fifty digits. Other
-# threads wait for so long; less would make large tensors slower to read.
-_AT_ONCE_BYTES = 1024 * 1024
 
 _OPENING = re.compile(rb"\s*(?:\[\s*)*")
 _REMEDY = "scale the values to what the model was made for"
 _SHAPE = msgspec.json.Decoder(list[int])
-_UNREAD_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def read_tensors(
@@ -217,33 +213,15 @@ def _from_json(data: memoryview, shape: Sequence[int], place: str) -> NDArray[np
     depth = opening[0].count(b"[") if opening else 0
     if depth > 1 and depth != len(shape):
         raise WrongShapeError(f"{place} is nested {depth} deep, {expected}")
+    found = decode(_decoder(max(depth, 1)), data, expected, place=place, shape=expected)
     try:
         # As float64, so that a number just outside of its range is not rounded into it.
-        values = np.array(_read_numbers(data, depth), np.float64)
-    except msgspec.DecodeError:
-        # The same once more, as a whole, for what is wrong in a part has another index there.
-        decode(_decoder(max(depth, 1)), data, expected, place=place, shape=expected)
-        raise
+        values = np.array(found, np.float64)
     except ValueError as error:
         raise WrongShapeError(f"{place} has lists of different lengths, {expected}") from error
     if values.shape != (tuple(shape) if depth > 1 else (numbers,)):
         raise WrongShapeError(f"{place} holds numbers of shape {list(values.shape)}, {expected}")
     return values.reshape(shape)
-
-
-def _read_numbers(data: memoryview, depth: int) -> list[Any]:
-    """Numbers in lists, `depth` of them in each other; large ones are read in parts."""
-    if len(data) <= _AT_ONCE_BYTES or not depth:
-        return _decoder(max(depth, 1)).decode(data)
-    if depth > 1:
-        return [_read_numbers(memoryview(part), depth - 1) for part in _UNREAD_LIST.decode(data)]
-    text, numbers, start = bytes(data).strip()[1:-1], [], 0
-    while start < len(text):
-        end = text.find(b",", start + _AT_ONCE_BYTES)
-        end = len(text) if end < 0 else end
-        numbers += _decoder(1).decode(b"[%b]" % text[start:end])
-        start = end + 1
-    return numbers
 
 
 @functools.lru_cache(maxsize=16)

@@ -27,7 +27,7 @@ T = TypeVar("T")
 Text = bytes | memoryview | msgspec.Raw  # JSON
 
 # What one body may hold, whatever its fields say; more is refused unread. Reading 200,000 lists
-# takes up to 40 ms, during which nothing else runs, and 1,024 nested pictures have 30,000. Reading
+# takes up to 40 ms, and 1,024 nested pictures have 30,000. Reading
 # 10,000 fields takes 5 ms, and a request that uses all of the protocol has a few dozen.
 MAX_LISTS = 200_000
 MAX_FIELDS = 10_000

@@ -37,7 +37,7 @@ class RequestHead:
 
     @classmethod
     def read(cls, scope: Scope) -> "RequestHead":
-        """The head of the HTTP request `scope`, which keeps it for `of`."""
+        """The head of the HTTP request `scope`, which keeps it for `head_of`."""
         found: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             found.setdefault(name, value)  # of several the first counts
@@ -54,11 +54,6 @@ class RequestHead:
         )
         scope[_KEY] = head
         return head
-
-    @property
-    def media_type(self) -> str:
-        """`content_type` without parameters, in lower case."""
-        return self.content_type.partition(";")[0].strip().lower()
 
 
 def head_of(scope: Scope) -> RequestHead:

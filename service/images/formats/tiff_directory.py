@@ -16,7 +16,7 @@ _BYTES_OF_TYPE = {
 }  # fmt: skip
 # The whole numbers among them, as `struct` writes them.
 _NUMBERS = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 13: "L", 16: "Q", 17: "q", 18: "Q"}
-SHORT, LONG, LONG8 = 3, 4, 16
+LONG, LONG8 = 4, 16
 
 
 class Layout(NamedTuple):

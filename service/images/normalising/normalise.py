@@ -18,7 +18,7 @@ from service.images.normalising.redraw import SIDE, as_mnist, redraw
 from service.images.normalising.resize import crop, enlarge_smoothly, shrink
 from service.images.picture import Picture
 
-cv2.setNumThreads(1)  # the service reads several pictures at once, each on its own thread
+cv2.setNumThreads(1)  # the service reads several pictures at once, each in its own process
 
 
 @dataclass(frozen=True)

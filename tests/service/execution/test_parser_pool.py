@@ -148,6 +148,20 @@ def test_what_is_given_up_is_ended_and_leaves_its_place_to_others(
     assert pool(ask, seconds=60) == [1]
 
 
+def test_no_process_that_parses_knows_the_keys(
+    started: Callable[[], list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROWREADER_API_KEYS", "a-key-of-sixteen-letters")
+
+    async def ask(p: ParserPool) -> None:
+        await p.run(echo)
+        assert len(started()) == 2
+        for child in started():
+            assert "ROWREADER_API_KEYS" not in child.environ()
+
+    pool(ask)
+
+
 def test_the_process_that_forks_is_replaced_when_it_ends(
     started: Callable[[], list[psutil.Process]],
 ) -> None:
