@@ -101,7 +101,7 @@ def _one_of(text: str, known: tuple[str, ...]) -> str:
 
 def needs_data(names: Iterable[str]) -> bool:
     """Whether any of these recipes learns from images."""
-    return any(name in RECIPES or TUTORIALS[name].recipe.task != "regress" for name in names)
+    return any(name in RECIPES or TUTORIALS[name].recipe.needs_data for name in names)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from training.command_line import (
     recipe_name,
     run_command,
 )
-from training.errors import TrainingDivergedError
+from training.errors import TrainingError
 from training.recipes.shipped import RECIPES, recipe_for
 from training.recipes.tutorials import TUTORIALS
 
@@ -55,7 +55,7 @@ def _export(options: argparse.Namespace) -> int:
                 trained = from_recipe(recipe, data, device, options.runs_dir)
             else:
                 trained = from_tutorial(TUTORIALS[name], data, device, options.runs_dir)
-        except TrainingDivergedError as error:
+        except TrainingError as error:
             failed[name] = [str(error)]
         else:
             failed |= export_model(trained, options.models_dir, cuda=device.type == "cuda")

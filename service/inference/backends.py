@@ -31,6 +31,10 @@ class BackendError(RuntimeError):
         self.summary = summary
 
 
+class CudaNotWorkingError(BackendError):
+    """The device that was asked for is `cuda`, which does not work here, whatever the model."""
+
+
 class Backend(Protocol):
     """A loaded model. `run` may be called from several threads at once."""
 
@@ -77,7 +81,7 @@ def open_backend(
         return _open_on_cuda(make, manifest)
     except cuda.CudaError as problem:
         if device == "cuda":
-            raise BackendError(
+            raise CudaNotWorkingError(
                 f"device is cuda, but {problem}; mend that, or set the device to auto or cpu",
                 problem.detail,
             ) from problem

@@ -175,6 +175,18 @@ def test_graphs_that_belong_together_are_published_together_or_not_at_all(
     assert list((tmp_path / "models").iterdir()) == []
 
 
+def test_a_damaged_run_does_not_keep_others_from_being_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path)
+    (tmp_path / "runs" / "lstm-digits" / checkpoint.FILENAME).write_text("{")
+    assert run(tmp_path, "lstm", "sine") == 1
+    error = capsys.readouterr().err
+    assert "error: lstm was not published:" in error
+    assert "checkpoint.json is damaged" in error
+    assert [folder.name for folder in manifest.discover(tmp_path / "models")] == ["sine"]
+
+
 def test_an_error_above_the_ceiling_is_not_published(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

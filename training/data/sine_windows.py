@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 
 STEPS = 10  # of a window
-NAME = "waves"  # of this data set, in records of runs and in manifests
 
 
 def windows(first: int, count: int) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from training.data.sine_windows import STEPS, windows
 from training.networks.interface import interface
 from training.networks.modules import Autoencoder, SequenceRegressor
 from training.parity.tasks import (
-    BATCH_SIZES,
+    REFERENCE_BATCH,
     ClassificationParity,
     ParityTask,
     ReconstructionParity,
@@ -96,7 +96,7 @@ def _autoencoder(name: str, network: Autoencoder, rows: Floats) -> tuple[ParityC
 def _rollout(network: SequenceRegressor) -> RolloutParity:
     """Sequences side by side, each of which begins one step of the sine after the one before."""
     (state,) = interface(network).states
-    sequences = max(BATCH_SIZES)
+    sequences = REFERENCE_BATCH
     starts = [sequence % _PERIOD for sequence in range(sequences)]
     sines, cosines = (
         np.stack([part.flatten()[start : start + ROLLOUT_WINDOWS * STEPS] for start in starts])

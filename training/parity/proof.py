@@ -18,12 +18,16 @@ from tqdm import tqdm
 
 from models.arrays import Arrays, Floats
 from models.manifest import Manifest, Parity
-from service.inference.backends import Backend, BackendError, open_backend
+from service.inference.backends import (
+    Backend,
+    BackendError,
+    CudaNotWorkingError,
+    open_backend,
+)
 from training.parity.structure import Check, Failure, check_onnx, check_torchscript, first_line
-from training.parity.tasks import BATCH_SIZES, ParityTask
+from training.parity.tasks import BATCH_SIZES, REFERENCE_BATCH, ParityTask
 
 ATOL = 1e-4  # the largest difference allowed in any output; the relative tolerance is 0
-REFERENCE_BATCH = max(BATCH_SIZES)
 
 # The service's names of its backends, each of which runs the file of one role.
 BackendKind = Literal["onnxruntime", "torchscript"]
@@ -141,7 +145,7 @@ class _Comparison:
             self._compare(backend, kind, reference, None)
 
     def _refused(self, form: str, device: str, error: BackendError) -> None:
-        if device == "cuda":
+        if isinstance(error, CudaNotWorkingError):
             self.report.notes.append(f"{form} was not proven on CUDA: {error}")
         else:
             self.report.failures.append(Failure("load", form, str(error)))

@@ -18,6 +18,7 @@ from training.data.datasets import Split, as_rows
 from training.parity.structure import Check
 
 BATCH_SIZES = (1, 2, 7, 256)
+REFERENCE_BATCH = max(BATCH_SIZES)  # of the eager outputs that all others are compared with
 ERROR_RTOL = 1e-5  # of a mean squared error; another order of its sum alone changes it by 1e-6
 MAX_GROWTH = 3.0  # of the largest difference, from the first tenth of the windows to the last
 _RESOLUTION = 1e-6  # of the difference of two float32 values near 1; smaller ones are noise

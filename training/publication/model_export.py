@@ -1,6 +1,10 @@
-"""Export a trained model: write every form of its graphs, prove them, publish all or none."""
+"""Export a trained model: write all forms of its graphs, and publish them if all are proven.
+
+Graphs that belong together are moved one after the other, each in one step.
+"""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 
 import onnx
@@ -65,9 +69,8 @@ def describe(
     trained: TrainedModel,
     candidate: ParityCandidate,
     files: tuple[File, ...],
-    report: ParityReport | None = None,
 ) -> Manifest:
-    """The manifest of a graph; without a `report` it is not proven yet."""
+    """The manifest of a graph that is not proven yet."""
     graph = interface(candidate.network)
     digits = tuple(str(digit) for digit in range(CLASSES))
     return Manifest(
@@ -79,8 +82,8 @@ def describe(
         outputs=graph.outputs,
         states=graph.states,
         files=files,
-        metrics=(*trained.metrics, *_test_metrics(trained, report)),
-        parity=tuple(report.rows) if report else (),
+        metrics=trained.metrics,
+        parity=(),
         calibration=trained.calibration,
         provenance={**trained.provenance, **provenance.of_export()},
     )
@@ -96,16 +99,13 @@ def _prepare(
     print(f"\n{candidate.name}\n{report.table()}")
     failures = [str(failure) for failure in report.failures] + _out_of_bound(trained, report)
     if not failures:
-        text = describe(trained, candidate, files, report).to_json()
-        (folder / FILENAME).write_text(text, encoding="utf-8")
+        name, n = score_name(trained.task), report.rows[0].n
+        tested = Metric(split="test", name=name, value=report.score, n=n)
+        proven = dataclasses.replace(
+            unproven, metrics=(*unproven.metrics, tested), parity=tuple(report.rows)
+        )
+        (folder / FILENAME).write_text(proven.to_json(), encoding="utf-8")
     return failures
-
-
-def _test_metrics(trained: TrainedModel, report: ParityReport | None) -> tuple[Metric, ...]:
-    if report is None:
-        return ()
-    name, n = score_name(trained.task), report.rows[0].n
-    return (Metric(split="test", name=name, value=report.score, n=n),)
 
 
 def _out_of_bound(trained: TrainedModel, report: ParityReport) -> list[str]:

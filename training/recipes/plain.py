@@ -14,6 +14,9 @@ Optimizer = Literal["adam", "sgd"]
 TrainingImages = Literal["all", "train"]
 
 
+REGRESSION_DATA = "waves"  # a regression's data set, in records of runs and in manifests
+
+
 def score_name(task: Task) -> str:
     """The name of this task's score, as in a manifest's metrics."""
     return "accuracy" if task == "classify" else "mean_squared_error"
@@ -41,6 +44,11 @@ class PlainRecipe:
     evaluate_every: int  # steps
     evaluation_images: int | None = None  # evaluate on so many test images; None: on all of them
     seed: int = 0
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether it learns from images; a regression makes its sequences itself."""
+        return self.task != "regress"
 
     def __post_init__(self) -> None:
         check_choice(self, "task", get_args(Task))

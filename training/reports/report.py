@@ -99,7 +99,7 @@ def _measured(result: Result, data: DataSet | None) -> Iterator[str]:
         shown = [mean_and_spread(result.at_step(step), 100, 1) for step in steps]
         after = ", ".join(f"{step:,}" for step in steps)
         yield f"After {after} steps{on}: {', '.join(shown)} %."
-    if data and result.task == "classify" and "first ten" in result.tutorial.figure:
+    if data and result.tutorial.shows_first_digits:
         first = data.test.first(10)
         predictions = [result.predictions(first, seed) for seed in range(len(result.runs))]
         digits = " ".join(str(digit) for digit in predictions[result.shown_seed].tolist())

@@ -20,9 +20,9 @@ import filelock
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from training.data import sine_windows
 from training.data.datasets import DataSet
 from training.errors import CheckpointError
+from training.recipes.plain import REGRESSION_DATA
 from training.recipes.shipped import Recipe
 from training.runs import checkpoint, run_files, run_plots
 from training.runs.checkpoint import Checkpoint
@@ -56,7 +56,7 @@ def run_name(recipe: str, dataset: str) -> str:
     It is the recipe's name on MNIST and for a regression, which has no data set; any other has the
     data set's name in it, so that it never takes the place of a shipped model.
     """
-    return recipe if dataset in ("mnist", sine_windows.NAME) else f"{recipe}-{dataset}"
+    return recipe if dataset in ("mnist", REGRESSION_DATA) else f"{recipe}-{dataset}"
 
 
 def train(

@@ -57,7 +57,7 @@ class SeedJob:
             TrainingError, OSError: as `training.runs.seed_runs.train` does.
 
         """
-        data = None if self.recipe.task == "regress" else _load(self.dataset, self.data_dir)
+        data = _load(self.dataset, self.data_dir) if self.recipe.needs_data else None
         folder = seed_runs.folder_of(self.recipe, data, self.runs_dir)
         with run_folder.locked(folder / f"seed-{self.seed}"):
             trainer = PlainTrainer(self.recipe, data, choose_device(self.device))

@@ -14,11 +14,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from training.data import sine_windows
 from training.data.datasets import DataSet
 from training.errors import CheckpointError
 from training.networks.modules import build
-from training.recipes.plain import PlainRecipe
+from training.recipes.plain import REGRESSION_DATA, PlainRecipe
 from training.runs import run_files, run_folder
 from training.runs.environment import environment
 from training.runs.progress_bar import progress_bar
@@ -46,12 +45,12 @@ class SeedRun:
 
 def data_for(recipe: PlainRecipe, data: DataSet | None) -> DataSet | None:
     """The data set of `recipe`, whose images come from `data`: None for a regression."""
-    return None if recipe.task == "regress" else data
+    return data if recipe.needs_data else None
 
 
 def dataset_name(data: DataSet | None) -> str:
     """The name of a run's data set; without one it is trained on sine windows."""
-    return data.name if data else sine_windows.NAME
+    return data.name if data else REGRESSION_DATA
 
 
 def folder_of(recipe: PlainRecipe, data: DataSet | None, runs_dir: Path) -> Path:
@@ -78,10 +77,11 @@ def finish(
     """
     with run_folder.locked(folder / f"seed-{recipe.seed}"):
         found = None if existing == "restart" else find(folder, recipe, data)
-        if found and existing == "refuse":
+        if existing == "refuse" and _record(folder, recipe.seed).exists():
+            other = "" if found else ", of another recipe, data set or version"
             raise CheckpointError(
-                f"{folder} holds a finished run of seed {recipe.seed}; --restart removes it and "
-                "begins again"
+                f"{folder} holds a finished run of seed {recipe.seed}{other}; --restart removes it "
+                "and begins again"
             )
         if found:
             return found

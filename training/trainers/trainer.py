@@ -21,9 +21,9 @@ from training.data.datasets import DataSet, Split, as_rows, shuffled
 from training.errors import TrainingDivergedError
 from training.networks.modules import RowClassifier
 from training.recipes.shipped import Recipe
+from training.trainers.tasks import EVALUATION_BATCH
 from training.trainers.weight_average import weight_average
 
-EVALUATION_BATCH = 1_000
 MOST_OUTLIERS = 20_000  # too many to be memorised, and drawn in a few seconds
 DIVERGENCE_CHECK = 50  # steps between two checks of the loss; a check waits for the device
 
@@ -113,11 +113,13 @@ class Trainer:
             total += loss * len(index)
             step += 1
             if step % DIVERGENCE_CHECK == 0:
-                self._check_finite(loss, number, step)
+                self._check_finite(loss.item(), number, step)
             on_batch(len(index))
-        self._check_finite(total, number, step)
+        self._check_finite(total.item(), number, step)
         trained = time.perf_counter()
         validation = evaluate(self.average, self.data.validation)
+        # No loss of this epoch is of the weights that its last step has left.
+        self._check_finite(validation.loss, number, step)
         self.history.append(
             Epoch(
                 number=number,
@@ -166,11 +168,11 @@ class Trainer:
         )
         return self._outliers[index]
 
-    def _check_finite(self, loss: Tensor, epoch: int, step: int) -> None:
-        if not math.isfinite(value := loss.item()):
+    def _check_finite(self, loss: float, epoch: int, step: int) -> None:
+        if not math.isfinite(loss):
             rate = learning_rate(self.recipe, step - 1, self.steps_per_epoch)
             raise TrainingDivergedError(
-                f"{self.recipe.name}: the loss is {value} in epoch {epoch}, step {step}, at "
+                f"{self.recipe.name}: the loss is {loss} in epoch {epoch}, step {step}, at "
                 f"learning rate {rate:.3g}; what was saved after epoch {epoch - 1} is kept. Train "
                 "again with a lower learning_rate or clip_norm in the recipe."
             )

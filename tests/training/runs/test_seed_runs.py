@@ -69,6 +69,16 @@ def test_a_run_of_another_version_is_trained_again(tmp_path: Path) -> None:
     assert train(tmp_path) == seed_runs.find(tmp_path, quick(), digits())
 
 
+def test_a_run_of_another_recipe_is_not_replaced_unless_it_is_asked_for(tmp_path: Path) -> None:
+    kept = train(tmp_path)
+    other = dataclasses.replace(quick(), learning_rate=0.5)
+    with pytest.raises(CheckpointError, match=r"of another recipe.*--restart"):
+        seed_runs.finish(tmp_path, other, digits(), CPU, "refuse")
+    assert seed_runs.find(tmp_path, quick(), digits()) == kept
+    seed_runs.finish(tmp_path, other, digits(), CPU, "restart")
+    assert seed_runs.find(tmp_path, quick(), digits()) is None
+
+
 def test_damage_is_named_with_the_remedy(tmp_path: Path) -> None:
     train(tmp_path)
     (tmp_path / "seed-0.safetensors").write_bytes(b"junk")

@@ -120,6 +120,21 @@ def test_what_a_recipe_leaves_out_draws_no_random_numbers(monkeypatch: pytest.Mo
     assert same_weights(trained(small_recipe(epochs=1)).network, whole.network)
 
 
+def test_an_epoch_whose_last_step_breaks_the_network_is_not_kept() -> None:
+    """Or its checkpoint would take the place of the last good one."""
+    trainer = trained(small_recipe(), epochs=1)
+    batches = iter(range(1, trainer.steps_per_epoch + 1))
+
+    def spoil_after_the_last(_: int) -> None:
+        if next(batches) == trainer.steps_per_epoch:
+            for weights in trainer.average.parameters():
+                weights.data.fill_(float("nan"))
+
+    with pytest.raises(TrainingDivergedError, match="what was saved after epoch 1 is kept"):
+        trainer.run_epoch(spoil_after_the_last)
+    assert len(trainer.history) == 1
+
+
 def test_outliers_make_the_network_unsure_of_them() -> None:
     shown = outliers.draw(100, digits().train.images, seed=9)
     confidence = {}
