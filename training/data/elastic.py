@@ -1,4 +1,4 @@
-"""Random elastic warps of a whole batch of images at once, on its device.
+"""Random elastic warps of a whole batch of images at once.
 
 Smooth local displacements, as in Simard et al. 2003, "Best Practices for Convolutional Neural
 Networks Applied to Visual Document Analysis", make other handwritings of the same digits.
@@ -9,30 +9,6 @@ from torch import Tensor
 from torch.nn import functional
 
 NODES = 5  # displacements drawn along each axis; between them, about 6 pixels apart, one is smooth
-
-
-def elastic(rows: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Warp each image by its own field of `displacements`; what leaves the frame is lost.
-
-    Args:
-        rows: (B, 28, 28) float32 in [0, 1], light ink on dark.
-        strength: as in `displacements`; 0 changes nothing.
-        generator: on the same device as `rows`.
-
-    Returns:
-        (B, 28, 28) float32 in [0, 1], sampled bilinearly; outside the frame everything is 0.
-
-    """
-    batch, side, _ = rows.shape
-    # In grid_sample's units the frame is 2 wide: 2 units are 28 pixels.
-    still = functional.affine_grid(
-        torch.eye(2, 3, device=rows.device).expand(batch, 2, 3),
-        [batch, 1, side, side],
-        align_corners=False,
-    )
-    grid = still + displacements(batch, side, strength, generator) * (2 / side)
-    warped = functional.grid_sample(rows.unsqueeze(1), grid, align_corners=False)  # (B, 1, 28, 28)
-    return warped.squeeze(1)
 
 
 def displacements(batch: int, side: int, strength: float, generator: torch.Generator) -> Tensor:

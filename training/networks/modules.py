@@ -76,6 +76,16 @@ class RowClassifier(nn.Module):
         logits: Tensor = self.head(readout)  # (B, 10)
         return logits
 
+    def after_each_row(self, rows: Tensor) -> Tensor:
+        """Map rows (B, 28, 28) float32 in [0, 1] to the logits after each row, (B, 28, 10).
+
+        The last are those of `forward`. Only for a network that reads out the last state.
+        """
+        steps = ((rows - self.mean) / self.std).transpose(0, 1)  # (28 steps, B, 28 columns)
+        states, _ = self.recurrent(steps)  # (28, B, hidden)
+        logits: Tensor = self.head(states).transpose(0, 1)
+        return logits
+
 
 class DenseClassifier(nn.Module):
     """Fully connected layers over all pixels."""

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from training.data.elastic import displacements, elastic
+from training.data.augmentation import warp
+from training.data.elastic import displacements
+from training.recipes.shipped import Augmentation
+
+
+def elastic(rows: torch.Tensor, strength: float, drawn_by: torch.Generator) -> torch.Tensor:
+    settings = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic=strength)
+    return warp(rows, settings, drawn_by)
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -7,7 +7,7 @@ import torch
 
 from tests.support.training.samples import CPU, digits, same_weights, small_recipe, trained
 from training.data import outliers
-from training.data.augmentation import affine, pen
+from training.data.augmentation import pen, warp
 from training.data.datasets import as_rows
 from training.errors import TrainingDivergedError
 from training.networks.modules import RowClassifier
@@ -83,7 +83,7 @@ def test_the_network_reads_top_to_bottom() -> None:
 
 def test_augmentation_moves_each_image_on_its_own_and_stays_in_range() -> None:
     rows = digits().train.images[:1].float().expand(8, 28, 28) / 255
-    moved = affine(rows, Augmentation(), torch.Generator().manual_seed(0))
+    moved = warp(rows, Augmentation(), torch.Generator().manual_seed(0))
     assert moved.shape == rows.shape
     assert moved.min() >= 0.0
     assert moved.max() <= 1.0 + 1e-6
@@ -93,7 +93,7 @@ def test_augmentation_moves_each_image_on_its_own_and_stays_in_range() -> None:
 def test_no_augmentation_leaves_the_images() -> None:
     rows = torch.rand(4, 28, 28, generator=torch.Generator().manual_seed(0))
     settings = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=0.0)
-    kept = affine(rows, settings, torch.Generator().manual_seed(0))
+    kept = warp(rows, settings, torch.Generator().manual_seed(0))
     assert torch.allclose(kept, rows, atol=1e-5)
 
 
@@ -149,6 +149,6 @@ def test_a_shift_moves_by_pixels() -> None:
     rows = torch.zeros(64, 28, 28)
     rows[:, 14, 14] = 1.0
     settings = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=3.0)
-    moved = affine(rows, settings, torch.Generator().manual_seed(0))
+    moved = warp(rows, settings, torch.Generator().manual_seed(0))
     centres = torch.stack([(image > 0).nonzero().double().mean(0) for image in moved]) - 14
     assert 2.0 < centres.abs().max() <= 3.6
