@@ -183,11 +183,12 @@ class Trainer:
         unsure = _unsure(others[..., -1]) + weight * _unsure(others)
         return by_row[-1], loss + self.recipe.outlier_weight * unsure
 
-    @staticmethod
-    def _choose(pool: int, batch: int, share: float, generator: torch.Generator) -> Tensor:
+    def _choose(self, pool: int, batch: int, share: float, generator: torch.Generator) -> Tensor:
         """Indices (round(batch * share),) of pictures to add to a batch, out of `pool`."""
         count = round(batch * share) if pool else 0
-        return torch.randint(max(pool, 1), (count,), generator=generator, device=generator.device)
+        if not count:
+            return torch.zeros(0, dtype=torch.int64, device=self.device)
+        return torch.randint(pool, (count,), generator=generator, device=self.device)
 
     def _check_finite(self, loss: float, epoch: int, step: int) -> None:
         if not math.isfinite(loss):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.support.training.samples import CPU, digits, same_weights, small_recipe, trained
-from training.data import outliers
+from training.data import hands, outliers
 from training.data.augmentation import pen, warp
 from training.data.datasets import as_rows
 from training.errors import TrainingDivergedError
@@ -143,6 +143,28 @@ def test_outliers_make_the_network_unsure_of_them() -> None:
         network = trained(recipe).average
         confidence[share] = network(as_rows(shown)).softmax(dim=1).amax(dim=1).mean().item()
     assert confidence[0.5] < 0.8 * confidence[0.0]
+
+
+def test_digits_of_other_hands_are_learned_beside_the_data_set() -> None:
+    """MNIST's and scikit-learn's ones have neither flag nor foot."""
+    shown = hands.draw(400, seed=9)
+    right = {}
+    for share in (0.0, 1.0):
+        network = trained(small_recipe(epochs=20, hidden_size=48, hands=share)).average
+        right[share] = evaluate(network, shown).accuracy
+    assert right[1.0] > right[0.0] + 0.1
+
+
+def test_the_loss_after_each_row_teaches_to_decide_early() -> None:
+    shown = digits().test
+    right = {}
+    for weight in (0.0, 1.0):
+        recipe = small_recipe(epochs=15, hidden_size=48, row_weight=weight)
+        network = trained(recipe).average
+        logits = network.after_each_row(as_rows(shown.images))
+        assert torch.allclose(logits[:, -1], network(as_rows(shown.images)), atol=1e-5)
+        right[weight] = (logits[:, 19].argmax(dim=1) == shown.labels).double().mean().item()
+    assert right[1.0] > right[0.0] + 0.1
 
 
 def test_a_shift_moves_by_pixels() -> None:
