@@ -177,7 +177,7 @@ _ALL = (
 RECIPES = MappingProxyType({recipe.name: recipe for recipe in _ALL})
 
 # scikit-learn's digits have 44 times fewer training images than MNIST: an epoch has only 10 steps.
-_EPOCHS_FACTOR = {"mnist": 1, "digits": 4}
+_EPOCHS_FACTOR = {"mnist": 1, "qmnist": 1, "digits": 4}
 
 
 def recipe_for(name: str, dataset: str) -> Recipe:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from training.data import hands, pen_strokes, signs
 
@@ -58,7 +59,7 @@ def test_a_lifted_pen_draws_nothing_between_two_strokes() -> None:
     ink = pen_strokes.draw(
         pen_strokes.parse("0,0 0,100 ; 100,0 100,100"), np.random.default_rng(0), gaps=0.0
     )
-    columns = (ink > 0).any(axis=0)
+    columns = inked(ink, axis=0)
     assert columns[: columns.size // 2].any()
     assert columns[columns.size // 2 :].any()
     assert not columns[columns.size // 2 - 5 : columns.size // 2 + 5].any()
@@ -70,8 +71,8 @@ def test_a_dry_pen_leaves_a_gap() -> None:
         [pen_strokes.draw(skeleton, np.random.default_rng(seed), gaps=gaps) for seed in range(20)]
         for gaps in (0.0, 1.0)
     )
-    assert all((ink > 0).any(axis=1)[20:-20].all() for ink in whole)
-    assert sum(not (ink > 0).any(axis=1)[20:-20].all() for ink in broken) >= 5
+    assert all(inked(ink, axis=1)[20:-20].all() for ink in whole)
+    assert sum(not inked(ink, axis=1)[20:-20].all() for ink in broken) >= 5
 
 
 @pytest.mark.parametrize("text", ["", "50", "1,2", "1,2 3", "1,2 3,4 /", "1,2 3,4 ; "])
@@ -87,7 +88,13 @@ def test_signs_are_of_many_kinds() -> None:
     assert len({ink.tobytes() for ink in drawn}) == 50
 
 
-def sharpest_turn(points: np.ndarray) -> float:
+def inked(ink: pen_strokes.Ink, axis: int) -> NDArray[np.bool_]:
+    """Which columns (axis 0) or rows (axis 1) have ink."""
+    found: NDArray[np.bool_] = np.asarray(ink.max(axis=axis)) > 0
+    return found
+
+
+def sharpest_turn(points: pen_strokes.Points) -> float:
     """The largest angle in degrees between two pieces of a line that follow each other."""
     pieces = np.diff(points, axis=0)
     turns = np.diff(np.unwrap(np.arctan2(pieces[:, 1], pieces[:, 0])))
