@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from models.manifest import Calibration, Metric, Task
 from training.data.datasets import DataSet, Split
 from training.errors import TrainingDivergedError
-from training.networks.modules import RowClassifier
 from training.parity.candidates import ParityCandidate, graph_names, parity_candidates
 from training.recipes.shipped import RECIPES, Recipe
 from training.recipes.tutorials import TUTORIALS, Tutorial
@@ -102,7 +102,7 @@ def from_tutorial(
     )
 
 
-def _calibration(network: RowClassifier, data: DataSet) -> Calibration:
+def _calibration(network: nn.Module, data: DataSet) -> Calibration:
     validation = Split(data.validation.images.cpu(), data.validation.labels.cpu())
     logits = evaluate(network, validation).logits
     if broken := int((~logits.isfinite()).any(dim=1).sum()):

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from training.errors import RecipeError
-from training.networks.configuration import Cell, RecurrentConfig
+from training.networks.configuration import Cell, RecurrentConfig, ReNetConfig
 from training.networks.field_checks import check_choice, check_counts, check_range
 
 
@@ -54,6 +54,10 @@ class Recipe:
     cell: Cell
     hidden_size: int = 128
     num_layers: int = 1
+    # Units of each stage of a ReNet; it reads patches of the picture in four directions, instead of
+    # rows from top to bottom by `num_layers` layers of `hidden_size` units.
+    renet: tuple[int, ...] = ()
+    dropout: float = 0.0  # between the stages of a ReNet
     epochs: int = 24
     batch_size: int = 128
     learning_rate: float = 3e-3  # the peak, reached after the warm-up
@@ -88,13 +92,29 @@ class Recipe:
         check_range(self, "outliers", 0.0, 1.0)
         check_range(self, "outlier_weight", 0.0, 10.0)
         check_range(self, "seed", 0, 2**31 - 1)
+        if self.renet and self.row_weight:
+            raise RecipeError(
+                f"row_weight is {self.row_weight}, but a ReNet decides nothing after a row; leave "
+                "one of row_weight and renet out"
+            )
+        if self.dropout and not self.renet:
+            raise RecipeError(f"dropout is {self.dropout}, but only a ReNet has it; leave it out")
         for name, floor in self.floors.items():
             if not 0.0 <= floor <= 1.0:
                 raise RecipeError(f"floors[{name!r}] is {floor}, expected a fraction in [0, 1]")
 
     @property
-    def network(self) -> RecurrentConfig:
-        """The network's configuration."""
+    def network(self) -> RecurrentConfig | ReNetConfig:
+        """The network's configuration.
+
+        Raises:
+            RecipeError: `cell`, `renet` or `dropout` is none that a ReNet can have.
+
+        """
+        if self.renet:
+            if self.cell == "rnn":
+                raise RecipeError("cell is 'rnn', but a ReNet has gated cells: gru or lstm")
+            return ReNetConfig(cell=self.cell, hidden_sizes=self.renet, dropout=self.dropout)
         return RecurrentConfig(
             cell=self.cell,
             hidden_size=self.hidden_size,
@@ -104,8 +124,8 @@ class Recipe:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON data."""
-        return dataclasses.asdict(self)
+        """The recipe as JSON data: equal to what JSON gives back."""
+        return {**dataclasses.asdict(self), "renet": list(self.renet)}
 
     @staticmethod
     def from_dict(fields: dict[str, Any]) -> "Recipe":
@@ -117,7 +137,8 @@ class Recipe:
         """
         try:
             augmentation = Augmentation(**fields["augmentation"])
-            return Recipe(**{**fields, "augmentation": augmentation})
+            renet = tuple(fields.get("renet", ()))
+            return Recipe(**{**fields, "augmentation": augmentation, "renet": renet})
         except (KeyError, TypeError) as error:
             raise RecipeError(f"not a recipe of this version of RowReader: {error}") from error
 

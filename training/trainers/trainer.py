@@ -19,7 +19,7 @@ from training.data import hands, outliers
 from training.data.augmentation import pen, warp
 from training.data.datasets import DataSet, Split, as_rows, shuffled
 from training.errors import TrainingDivergedError
-from training.networks.modules import RowClassifier
+from training.networks.modules import RowClassifier, build
 from training.recipes.shipped import Recipe
 from training.trainers.tasks import EVALUATION_BATCH
 from training.trainers.weight_average import weight_average
@@ -65,7 +65,7 @@ class Trainer:
         self.device = device
         self.data = data.to(device)
         torch.manual_seed(recipe.seed)
-        self.network = RowClassifier(recipe.network).to(device)
+        self.network = build(recipe.network).to(device)
         self.averaged = weight_average(self.network, recipe.average_decay)
         self.best = copy.deepcopy(self.average)
         self.optimizer = torch.optim.AdamW(
@@ -81,9 +81,9 @@ class Trainer:
         self._hands = hands.draw(count, recipe.seed).to(device)
 
     @property
-    def average(self) -> RowClassifier:
+    def average(self) -> nn.Module:
         """The network with the averaged weights, which is validated and exported."""
-        return cast(RowClassifier, self.averaged.module)
+        return self.averaged.module
 
     @property
     def steps_per_epoch(self) -> int:
@@ -109,7 +109,9 @@ class Trainer:
         """
         number = len(self.history) + 1
         started = time.perf_counter()
-        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 100_003 + number)
+        seed = self.recipe.seed * 100_003 + number
+        generator = torch.Generator(self.device).manual_seed(seed)
+        torch.manual_seed(seed)  # dropout can draw from the global generator only
         total = torch.zeros((), device=self.device)
         step = (number - 1) * self.steps_per_epoch
         for index in shuffled(len(self.data.train), self.recipe.batch_size, generator):
@@ -174,7 +176,8 @@ class Trainer:
             digits, others = logits.split([len(labels), len(rows) - len(labels)])
             loss = functional.cross_entropy(digits, labels)
             return loss, loss + self.recipe.outlier_weight * _unsure(others)
-        logits = self.network.after_each_row(rows).transpose(1, 2)  # (k + m, 10, 28)
+        reader = cast(RowClassifier, self.network)  # any other recipe has no `row_weight`
+        logits = reader.after_each_row(rows).transpose(1, 2)  # (k + m, 10, 28)
         digits, others = logits.split([len(labels), len(rows) - len(labels)])
         by_row = functional.cross_entropy(
             digits, labels[:, None].expand(-1, digits.shape[2]), reduction="none"
