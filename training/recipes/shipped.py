@@ -97,6 +97,8 @@ class Recipe:
                 f"row_weight is {self.row_weight}, but a ReNet decides nothing after a row; leave "
                 "one of row_weight and renet out"
             )
+        if self.renet and self.cell == "rnn":
+            raise RecipeError("cell is 'rnn', but a ReNet has gated cells: gru or lstm")
         if self.dropout and not self.renet:
             raise RecipeError(f"dropout is {self.dropout}, but only a ReNet has it; leave it out")
         for name, floor in self.floors.items():
@@ -105,15 +107,8 @@ class Recipe:
 
     @property
     def network(self) -> RecurrentConfig | ReNetConfig:
-        """The network's configuration.
-
-        Raises:
-            RecipeError: `cell`, `renet` or `dropout` is none that a ReNet can have.
-
-        """
-        if self.renet:
-            if self.cell == "rnn":
-                raise RecipeError("cell is 'rnn', but a ReNet has gated cells: gru or lstm")
+        """The network's configuration."""
+        if self.renet and self.cell != "rnn":
             return ReNetConfig(cell=self.cell, hidden_sizes=self.renet, dropout=self.dropout)
         return RecurrentConfig(
             cell=self.cell,

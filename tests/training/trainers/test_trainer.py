@@ -5,12 +5,19 @@ import math
 import pytest
 import torch
 
-from tests.support.training.samples import CPU, digits, same_weights, small_recipe, trained
+from tests.support.training.samples import (
+    CPU,
+    digits,
+    row_classifier,
+    same_weights,
+    small_recipe,
+    trained,
+)
 from training.data import hands, outliers
 from training.data.augmentation import pen, warp
 from training.data.datasets import as_rows
 from training.errors import TrainingDivergedError
-from training.networks.modules import RowClassifier
+from training.networks.modules import build
 from training.recipes.shipped import Augmentation
 from training.trainers.trainer import Trainer, evaluate, learning_rate
 
@@ -42,7 +49,7 @@ def test_the_seed_alone_decides_whatever_was_drawn_before() -> None:
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_the_remedy() -> None:
     broken = Trainer(small_recipe(), digits(), CPU)
-    torch.nn.init.constant_(broken.network.head.bias, math.nan)
+    torch.nn.init.constant_(row_classifier(broken.network).head.bias, math.nan)
     with pytest.raises(TrainingDivergedError, match=r"the loss is nan in epoch 1.*learning_rate"):
         broken.run_epoch()
 
@@ -72,7 +79,7 @@ def test_the_rate_warms_up_to_its_peak_and_falls_to_nearly_nothing() -> None:
 
 def test_the_network_reads_top_to_bottom() -> None:
     """A change in the last row cannot change what was known before it: the cell is causal."""
-    network = RowClassifier(small_recipe("gru").network).eval()
+    network = row_classifier(build(small_recipe("gru").network)).eval()
     rows = torch.rand(1, 28, 28)
     changed = rows.clone()
     changed[:, -1] = 0.0
@@ -160,7 +167,7 @@ def test_the_loss_after_each_row_teaches_to_decide_early() -> None:
     right = {}
     for weight in (0.0, 1.0):
         recipe = small_recipe(epochs=15, hidden_size=48, row_weight=weight)
-        network = trained(recipe).average
+        network = row_classifier(trained(recipe).average)
         logits = network.after_each_row(as_rows(shown.images))
         assert torch.allclose(logits[:, -1], network(as_rows(shown.images)), atol=1e-5)
         right[weight] = (logits[:, 19].argmax(dim=1) == shown.labels).double().mean().item()
