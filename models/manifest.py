@@ -319,8 +319,9 @@ def _contradictions(manifest: Manifest, folder: Path) -> Iterator[str]:
     if (manifest.task == "classify_rows") != (manifest.row_reading is not None):
         yield f"task is {manifest.task!r}, and only one that reads rows has row_reading"
     reading, calibration = manifest.row_reading, manifest.calibration
-    if reading and not (calibration and reading.temperatures[-1:] == (calibration.temperature,)):
-        yield "row_reading ends with another temperature than calibration has"
+    temperature = calibration.temperature if calibration else 1.0
+    if reading and reading.temperatures[-1:] != (temperature,):
+        yield "row_reading ends with another temperature than that of the whole digit"
 
 
 def _describe(error: ValidationError) -> str:
