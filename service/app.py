@@ -8,6 +8,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import bentoml
 import msgspec
@@ -15,7 +16,7 @@ import pydantic_core
 from bentoml.exceptions import BentoMLConfigException
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from service.bento import (
@@ -44,8 +45,11 @@ from service.inference.registry import LoadError, Registry, list_models
 from service.metrics import Metrics
 from service.open_inference.routes import OpenInference
 from service.openapi.document import build_document, routes
+from service.paths import ROWS, STREAM
 from service.predictor import Predictor
 from service.settings import Settings, SettingsError, warn_of_unknown
+from service.streaming.server_sent_events import RowEvents
+from service.streaming.web_socket import Streams
 from service.uploads.form import read_form
 from service.uploads.options import read_query_string
 from service.uploads.request_head import Endpoint, head_of
@@ -75,23 +79,38 @@ def _around(app: ASGIApp) -> ASGIApp:
     models = list_models(settings.models_dir)
     document = msgspec.json.encode(build_document(settings))
     known = routes(settings)
-    listing = msgspec.json.encode({"name": "rowreader", "routes": known})
     endpoints: dict[str, dict[str, Endpoint]] = {
-        "/": {"GET": _always(listing)},
+        "/": {"GET": _listing([*known, STREAM])},
         "/docs.json": {"GET": _always(document)},
         "/predict": {"POST": predict},
         "/predict_batch": {"POST": predict_batch},
         "/predict_sequences": {"POST": predict_sequences},
+        ROWS: {"POST": RowEvents(_worker).predict_rows},
         **OpenInference(_worker, settings.max_v2_batch).endpoints(models),
     }
     paths = KnownPaths(known, models)
-    gateway = Gateway(app, settings, paths, endpoints, lambda: _worker().gateway)
+    streams = {STREAM: Streams(_worker)}
+    gateway = Gateway(app, settings, paths, endpoints, lambda: _worker().gateway, streams=streams)
     return allow_origins(gateway, settings.cors_origins)
 
 
 def _always(document: bytes) -> Endpoint:
     async def answer(_: Request) -> Response:
         return Response(document, media_type="application/json")
+
+    return answer
+
+
+def _listing(routes: list[str]) -> Endpoint:
+    async def answer(_: Request) -> Response:
+        return JSONResponse(
+            {
+                "name": "rowreader",
+                "routes": routes,
+                "default": settings.default_model,
+                "models": _worker().listing(),
+            }
+        )
 
     return answer
 
@@ -146,7 +165,8 @@ async def predict_sequences(request: Request) -> Response:
 class RowReader:
     """Reads handwritten digits row by row, by recurrent networks.
 
-    `POST /predict` reads one image, `/predict_batch` several, `/predict_sequences` numbers.
+    `POST /predict` reads one image, `/predict_batch` several, `/predict_sequences` numbers;
+    `/predict_rows` and the WebSocket `/stream` tell what they read after every row.
     """
 
     def __init__(self) -> None:
@@ -201,6 +221,10 @@ class RowReader:
     predict_sequences = bentoml.api(
         predict_sequences, input_spec=SequencesInput, output_spec=PredictionsOutput
     )
+
+    def listing(self) -> list[dict[str, Any]]:
+        """What is loaded, as `Registry.listing` says; nothing before all is."""
+        return self._registry.listing() if self._registry else []
 
     def models(self) -> Registry:
         """The loaded models.

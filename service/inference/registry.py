@@ -1,8 +1,9 @@
 """The registry: every published model checked, loaded and warmed up, or none of them."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from models import manifest as contract
 from models.manifest import Manifest, ManifestError
@@ -10,6 +11,7 @@ from service.errors import ModelNotFoundError, WrongTaskError, quote
 from service.inference.backends import Backend, BackendError, open_backend, probe
 from service.inference.classifier import Classifier, classifier_problem
 from service.inference.model import Model
+from service.inference.row_classifier import RowClassifier
 from service.settings import Settings
 
 # TorchScript compiles itself anew in the first runs, once for one picture and once for several.
@@ -34,12 +36,18 @@ class Registry:
         self._models = {model.name: model for model in models}
         self._default = default
         self._classifiers: dict[str, Classifier] = {}
+        self._row_classifiers: dict[str, RowClassifier] = {}  # by the name of the whole
         self._problems: dict[str, str] = {}
         for name, model in self._models.items():
             try:
                 self._classifiers[name] = Classifier(model)
             except WrongTaskError as error:
                 self._problems[name] = str(error)
+        for model in self._models.values():
+            reading = model.manifest.row_reading
+            if reading and (whole := self._classifiers.get(reading.whole)):
+                with contextlib.suppress(WrongTaskError):  # it is served under /v2 all the same
+                    self._row_classifiers[reading.whole] = RowClassifier(model, whole)
 
     @property
     def providers(self) -> dict[str, str]:
@@ -63,6 +71,39 @@ class Registry:
             )
         return self._classifiers[name]
 
+    def row_classifier(self, name: str | None) -> RowClassifier:
+        """What reads row by row as the classifier called `name` does, the default one for None.
+
+        Raises:
+            ModelNotFoundError: no model is called so.
+            WrongTaskError: the model does not classify digits, or only when it has seen them whole.
+
+        """
+        classifier = self.classifier(name)
+        found = self._row_classifiers.get(classifier.name)
+        if found is None:
+            known = ", ".join(self._row_classifiers) or "none"
+            raise WrongTaskError(
+                f"model {classifier.name!r} cannot be read row by row; those that can: {known}"
+            )
+        return found
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Every model: its name, task and provider, its accuracy on test images, and `rows`.
+
+        The accuracy is None for a model without one. `rows` says whether it can be read row by row.
+        """
+        return [
+            {
+                "name": name,
+                "task": model.manifest.task,
+                "provider": model.backend.provider,
+                "test_accuracy": _test_accuracy(model.manifest),
+                "rows": name in self._row_classifiers,
+            }
+            for name, model in self._models.items()
+        ]
+
     def model(self, name: str) -> Model:
         """The model called `name`, whatever its task.
 
@@ -75,6 +116,13 @@ class Registry:
                 f"there is no model {quote(name)}; published are: {', '.join(self._models)}"
             )
         return self._models[name]
+
+
+def _test_accuracy(manifest: Manifest) -> float | None:
+    try:
+        return manifest.metric("test", "accuracy").value
+    except ManifestError:
+        return None
 
 
 def load(settings: Settings) -> Registry:
@@ -114,7 +162,25 @@ def _read_manifests(settings: Settings) -> dict[Path, Manifest]:
     manifests = {folder: contract.read(folder) for folder in folders}
     for folder, manifest in manifests.items():
         contract.verify(folder, manifest)
+    _check_row_streams({manifest.name: manifest for manifest in manifests.values()})
     return manifests
+
+
+def _check_row_streams(manifests: Mapping[str, Manifest]) -> None:
+    """Refuse a row stream beside a whole graph of other weights: they would decide differently.
+
+    Raises:
+        ManifestError: naming both.
+
+    """
+    for manifest in manifests.values():
+        reading = manifest.row_reading
+        whole = manifests.get(reading.whole) if reading else None
+        if reading and whole and whole.file("onnx").sha256 != reading.whole_sha256:
+            raise ManifestError(
+                f"model {manifest.name!r} belongs to another {whole.name!r} than the one that is "
+                "published; publish both again with `python -m training.export`"
+            )
 
 
 def _open(settings: Settings, folder: Path, manifest: Manifest) -> Backend:
