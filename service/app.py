@@ -44,6 +44,7 @@ from service.inference.registry import LoadError, Registry, list_models
 from service.metrics import Metrics
 from service.open_inference.routes import OpenInference
 from service.openapi.document import build_document, routes
+from service.page import static_files
 from service.predictor import Predictor
 from service.settings import Settings, SettingsError, warn_of_unknown
 from service.uploads.form import read_form
@@ -75,16 +76,16 @@ def _around(app: ASGIApp) -> ASGIApp:
     models = list_models(settings.models_dir)
     document = msgspec.json.encode(build_document(settings))
     known = routes(settings)
-    listing = msgspec.json.encode({"name": "rowreader", "routes": known})
+    pages = static_files.endpoints(_listing(known))
     endpoints: dict[str, dict[str, Endpoint]] = {
-        "/": {"GET": _always(listing)},
+        **pages,
         "/docs.json": {"GET": _always(document)},
         "/predict": {"POST": predict},
         "/predict_batch": {"POST": predict_batch},
         "/predict_sequences": {"POST": predict_sequences},
         **OpenInference(_worker, settings.max_v2_batch).endpoints(models),
     }
-    paths = KnownPaths(known, models)
+    paths = KnownPaths(known, models, pages)
     gateway = Gateway(app, settings, paths, endpoints, lambda: _worker().gateway)
     return allow_origins(gateway, settings.cors_origins)
 
@@ -92,6 +93,21 @@ def _around(app: ASGIApp) -> ASGIApp:
 def _always(document: bytes) -> Endpoint:
     async def answer(_: Request) -> Response:
         return Response(document, media_type="application/json")
+
+    return answer
+
+
+def _listing(routes: Sequence[str]) -> Endpoint:
+    """What there is to ask, and of which models; none while they are not loaded."""
+
+    async def answer(_: Request) -> Response:
+        listed = {
+            "name": "rowreader",
+            "routes": routes,
+            "models": _worker().described,
+            "default": settings.default_model,
+        }
+        return Response(msgspec.json.encode(listed), media_type="application/json")
 
     return answer
 
@@ -201,6 +217,11 @@ class RowReader:
     predict_sequences = bentoml.api(
         predict_sequences, input_spec=SequencesInput, output_spec=PredictionsOutput
     )
+
+    @property
+    def described(self) -> list[dict[str, object]]:
+        """The loaded models in a few words; none while they are not loaded."""
+        return self._registry.described if self._registry else []
 
     def models(self) -> Registry:
         """The loaded models.

@@ -12,6 +12,8 @@ from service.inference.classifier import Classifier, classifier_problem
 from service.inference.model import Model
 from service.settings import Settings
 
+ROWS = "-rows"  # what the name of the graph ends in that reads one row at a time
+
 # TorchScript compiles itself anew in the first runs, once for one picture and once for several.
 _WARM_UP_BATCHES = (1, 1, 1, 32, 32, 32)
 
@@ -40,6 +42,20 @@ class Registry:
                 self._classifiers[name] = Classifier(model)
             except WrongTaskError as error:
                 self._problems[name] = str(error)
+
+    @property
+    def described(self) -> list[dict[str, object]]:
+        """Every model in a few words: for who wants to choose one."""
+        return [
+            {
+                "name": name,
+                "task": model.manifest.task,
+                "provider": model.backend.provider,
+                "test_accuracy": _test_accuracy(model.manifest),
+                "rows": f"{name}{ROWS}" in self._models,
+            }
+            for name, model in self._models.items()
+        ]
 
     @property
     def providers(self) -> dict[str, str]:
@@ -75,6 +91,12 @@ class Registry:
                 f"there is no model {quote(name)}; published are: {', '.join(self._models)}"
             )
         return self._models[name]
+
+
+def _test_accuracy(manifest: Manifest) -> float | None:
+    """The share of the test images that the model reads right; None where it was not measured."""
+    found = [m.value for m in manifest.metrics if (m.split, m.name) == ("test", "accuracy")]
+    return found[0] if found else None
 
 
 def load(settings: Settings) -> Registry:
