@@ -128,7 +128,7 @@ export class Reader {
     if (this.pixels) paintInk(this.find("picture"), this.pixels, count);
     paintState(this.find("hidden"), read);
     paintHistory(this.find("history"), read);
-    for (const line of this.all("line")) {
+    for (const line of this.all("scan")) {
       line.hidden = count === 0;
       line.style.top = `${(100 * count) / ROWS}%`;
     }

@@ -60,7 +60,7 @@ def test_a_path_that_leads_nowhere(path: str, error: type[ApiError], message: st
 def test_a_file_is_answered_and_named_to_nobody() -> None:
     paths = KnownPaths(["/predict"], files=["/page/page.js"])
     paths.check("GET", "/page/page.js")
-    with pytest.raises(NotFoundError, match="try /predict$"):
+    with pytest.raises(NotFoundError, match=r"try /predict$"):
         paths.check("GET", "/page/secret.js")
 
 
