@@ -26,7 +26,7 @@ _CORRECT = "correct it, or publish the model again with `python -m training.expo
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 FileName = Annotated[str, Field(pattern=r"^[^./\\\x00][^/\\\x00]*$")]  # in the folder, not hidden
-Task = Literal["classify", "reconstruct", "regress"]
+Task = Literal["classify", "classify_rows", "reconstruct", "regress"]
 Role = Literal["onnx", "torchscript"]
 Json = Mapping[str, Any]
 
@@ -109,8 +109,10 @@ class Parity:
     `max_difference` is the largest absolute difference of any number that comes out, over `n`
     samples, or windows of a sequence. A classifier has `agreed`, how many of the `n` decisions were
     the same, and `accuracy`, this form's own; any other task has `error`, this form's own mean
-    squared error; a model that carries state also `growth`, how many times the largest difference
-    of the last tenth of the windows is that of the first.
+    squared error. `growth` is there for a model that carries state: how many times the largest
+    difference of the last tenth of the windows is that of the first, or of rows that came one by
+    one that of all at once. A classifier of rows then also has `by_row`, the largest difference of
+    the logits after each row, in whatever pieces the rows came.
     """
 
     backend: str
@@ -122,6 +124,7 @@ class Parity:
     accuracy: float | None = None
     error: float | None = None
     growth: float | None = None
+    by_row: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -148,6 +151,52 @@ class Calibration:
     n: int
 
 
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class EarlyDecision:
+    """What comes of a reading that ends at the first row whose confidence reaches `stop_at`.
+
+    `rows` is the mean number of rows read, `accuracy` that of the decisions, each in its picture's
+    last row read; a picture that never reaches `stop_at` is read to its end.
+    """
+
+    stop_at: float
+    rows: float
+    accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class RowReading:
+    """What a classifier of rows is worth after each row, and the whole graph that it belongs to.
+
+    `whole` names the model that reads the same rows at once, by the same weights, and
+    `whole_sha256` is the digest of its ONNX file. The other fields hold a number for each row, from
+    the first to the last: `temperatures`, each fitted on the validation digits as that of
+    `Calibration` is, the last one being that; and over `n` test digits the `accuracies`, the mean
+    `confidences` at these temperatures, and the `calibration_errors` of these, as in `Calibration`.
+
+    Raises:
+        ValueError: the lists differ in length.
+
+    """
+
+    whole: Name
+    whole_sha256: str
+    temperatures: tuple[Annotated[FiniteFloat, Field(gt=0)], ...]
+    accuracies: tuple[float, ...]
+    confidences: tuple[float, ...]
+    calibration_errors: tuple[float, ...]
+    early_decisions: tuple[EarlyDecision, ...]
+    n: int
+
+    def __post_init__(self) -> None:
+        columns = (self.accuracies, self.confidences, self.calibration_errors)
+        if any(len(column) != len(self.temperatures) for column in columns):
+            raise ValueError(
+                "accuracies, confidences and calibration_errors differ in length from "
+                f"temperatures, which has {len(self.temperatures)}"
+            )
+
+
 @with_config(_STRICT)
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Manifest:
@@ -168,6 +217,7 @@ class Manifest:
     provenance: Json
     states: tuple[State, ...] = ()
     calibration: Calibration | None = None
+    row_reading: RowReading | None = None
     schema_version: int = SCHEMA_VERSION
 
     def file(self, role: Role) -> File:
@@ -266,6 +316,12 @@ def _contradictions(manifest: Manifest, folder: Path) -> Iterator[str]:
             yield f"states names {state.input!r}, which is no input"
         if state.output not in outputs:
             yield f"states names {state.output!r}, which is no output"
+    if (manifest.task == "classify_rows") != (manifest.row_reading is not None):
+        yield f"task is {manifest.task!r}, and only one that reads rows has row_reading"
+    reading, calibration = manifest.row_reading, manifest.calibration
+    temperature = calibration.temperature if calibration else 1.0
+    if reading and reading.temperatures[-1:] != (temperature,):
+        yield "row_reading ends with another temperature than that of the whole digit"
 
 
 def _describe(error: ValidationError) -> str:

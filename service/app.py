@@ -8,6 +8,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import bentoml
 import msgspec
@@ -15,7 +16,7 @@ import pydantic_core
 from bentoml.exceptions import BentoMLConfigException
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from service.bento import (
@@ -45,8 +46,11 @@ from service.metrics import Metrics
 from service.open_inference.routes import OpenInference
 from service.openapi.document import build_document, routes
 from service.page import static_files
+from service.paths import ROWS, STREAM
 from service.predictor import Predictor
 from service.settings import Settings, SettingsError, warn_of_unknown
+from service.streaming.server_sent_events import RowEvents
+from service.streaming.web_socket import Streams
 from service.uploads.form import read_form
 from service.uploads.options import read_query_string
 from service.uploads.request_head import Endpoint, head_of
@@ -76,17 +80,19 @@ def _around(app: ASGIApp) -> ASGIApp:
     models = list_models(settings.models_dir)
     document = msgspec.json.encode(build_document(settings))
     known = routes(settings)
-    pages = static_files.endpoints(_listing(known))
+    pages = static_files.endpoints(_listing([*known, STREAM]))
     endpoints: dict[str, dict[str, Endpoint]] = {
         **pages,
         "/docs.json": {"GET": _always(document)},
         "/predict": {"POST": predict},
         "/predict_batch": {"POST": predict_batch},
         "/predict_sequences": {"POST": predict_sequences},
+        ROWS: {"POST": RowEvents(_worker).predict_rows},
         **OpenInference(_worker, settings.max_v2_batch).endpoints(models),
     }
     paths = KnownPaths(known, models, pages)
-    gateway = Gateway(app, settings, paths, endpoints, lambda: _worker().gateway)
+    streams = {STREAM: Streams(_worker)}
+    gateway = Gateway(app, settings, paths, endpoints, lambda: _worker().gateway, streams=streams)
     return allow_origins(gateway, settings.cors_origins)
 
 
@@ -97,17 +103,16 @@ def _always(document: bytes) -> Endpoint:
     return answer
 
 
-def _listing(routes: Sequence[str]) -> Endpoint:
-    """What there is to ask, and of which models; none while they are not loaded."""
-
+def _listing(routes: list[str]) -> Endpoint:
     async def answer(_: Request) -> Response:
-        listed = {
-            "name": "rowreader",
-            "routes": routes,
-            "models": _worker().described,
-            "default": settings.default_model,
-        }
-        return Response(msgspec.json.encode(listed), media_type="application/json")
+        return JSONResponse(
+            {
+                "name": "rowreader",
+                "routes": routes,
+                "default": settings.default_model,
+                "models": _worker().listing(),
+            }
+        )
 
     return answer
 
@@ -162,7 +167,8 @@ async def predict_sequences(request: Request) -> Response:
 class RowReader:
     """Reads handwritten digits row by row, by recurrent networks.
 
-    `POST /predict` reads one image, `/predict_batch` several, `/predict_sequences` numbers.
+    `POST /predict` reads one image, `/predict_batch` several, `/predict_sequences` numbers;
+    `/predict_rows` and the WebSocket `/stream` tell what they read after every row.
     """
 
     def __init__(self) -> None:
@@ -218,10 +224,9 @@ class RowReader:
         predict_sequences, input_spec=SequencesInput, output_spec=PredictionsOutput
     )
 
-    @property
-    def described(self) -> list[dict[str, object]]:
-        """The loaded models in a few words; none while they are not loaded."""
-        return self._registry.described if self._registry else []
+    def listing(self) -> list[dict[str, Any]]:
+        """What is loaded, as `Registry.listing` says; nothing before all is."""
+        return self._registry.listing() if self._registry else []
 
     def models(self) -> Registry:
         """The loaded models.

@@ -83,9 +83,11 @@ def service_class(around: Callable[[ASGIApp], ASGIApp]) -> type[Any]:
             # Imported only now that BentoML has said where the workers' files of figures are, and
             # before it opens one.
             from service.http.h2c import ignore_offers
+            from service.http.stream_protocol import limit_messages
             from service.metric_files import survive_full_disks
 
             ignore_offers()
+            limit_messages()
             survive_full_disks()
             _end_with_parent()
             app = super().to_asgi(is_main)

@@ -151,6 +151,10 @@ class WrongTaskError(InvalidInputError, code="wrong_task", status=422):
     """The model exists but does not classify digits."""
 
 
+class WrongStateError(InvalidInputError, code="wrong_state", status=422):
+    """The state of a reading was not handed out by the model that is served now, or was altered."""
+
+
 class TooCostlyError(InvalidInputError, code="too_costly", status=422):
     """Reading it takes more time or memory than allowed, whatever its size."""
 

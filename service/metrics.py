@@ -25,7 +25,7 @@ class Metrics:
         self._requests = functools.cache(
             Counter(
                 "rowreader_requests",
-                "Answers, by route, model and status.",
+                "Answers, by route, model and status; of a WebSocket the code of its close.",
                 ["route", "model", "status"],
             ).labels
         )

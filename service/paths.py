@@ -1,5 +1,6 @@
 """The paths that are answered, as templates: `{model_name}` stands for each published model."""
 
+ROWS, STREAM = "/predict_rows", "/stream"
 PROTOCOL = "/v2"
 VERSION = "1"  # the one version of every published model
 MODEL, AT_VERSION = f"{PROTOCOL}/models/{{model_name}}", "/versions/{model_version}"

@@ -46,12 +46,22 @@ class Predictor:
             ApiError: the file cannot be read, or all is busy.
 
         """
+        reading = await self.read(form)
+        [prediction] = await self.classify(classifier, [reading], preview=form.preview)
+        return prediction
+
+    async def read(self, form: Form) -> Reading:
+        """What a model will see of the only file of `form`.
+
+        Raises:
+            ApiError: the file cannot be read, or all is busy.
+
+        """
         [file] = form.files
         reading = await self._read(file)
         if isinstance(reading, ApiError):
             raise reading
-        [prediction] = await self._classify(classifier, [reading], preview=form.preview)
-        return prediction
+        return reading
 
     async def predict_batch(self, classifier: Classifier, form: Form) -> list[Result]:
         """One result for each file of `form`, in order; a bad file is an error in its own place.
@@ -67,7 +77,7 @@ class Predictor:
             # One after the other, so that a request of many takes one turn at a time like others.
             readings = [await self._read(file, patient=True) for file in form.files]
         good = [reading for reading in readings if isinstance(reading, Reading)]
-        predictions = iter(await self._classify(classifier, good, preview=form.preview))
+        predictions = iter(await self.classify(classifier, good, preview=form.preview))
         return [r if isinstance(r, ApiError) else next(predictions) for r in readings]
 
     async def predict_sequences(
@@ -121,9 +131,10 @@ class Predictor:
         except ApiError as error:
             return error
 
-    async def _classify(
+    async def classify(
         self, classifier: Classifier, readings: list[Reading], *, preview: bool
     ) -> list[Prediction]:
+        """What `classifier` reads in each of `readings`, with what it saw if `preview`."""
         if not readings:
             return []
         rows = np.stack([reading.rows for reading in readings])  # (n, 28, 28)
@@ -144,8 +155,12 @@ class Predictor:
     ) -> list[Prediction]:
         predictions = await self._scheduler.infer(classifier.prepare(rows, findings))
         for prediction in predictions:
-            self._metrics.predicted(prediction.model, prediction.digit, prediction.reason)
+            self.count(prediction)
         return predictions
+
+    def count(self, prediction: Prediction) -> None:
+        """Count a digit that was read."""
+        self._metrics.predicted(prediction.model, prediction.digit, prediction.reason)
 
 
 def _is_slow(file: bytes) -> bool:

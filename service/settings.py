@@ -142,6 +142,12 @@ class Settings(BaseSettings):
         default=60.0, description="Seconds after which a request is answered with 504."
     )
 
+    stream_idle_seconds: Seconds = Field(
+        default=30.0,
+        description="Seconds without a message after which a WebSocket is closed, as is one whose "
+        "client does not read for so long.",
+    )
+
     api_keys: Keys = Field(
         default=frozenset(),
         description="Keys, divided by commas, of which a request must carry one; none: open to "

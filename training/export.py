@@ -3,7 +3,8 @@
 For each name: train it if it has no finished run, write ONNX and TorchScript beside the place where
 models are published, prove both against eager torch, and only then move them to `MODELS_DIR/NAME/`
 in one step. If anything fails, all that failed is listed, the exit status is 1, and what was
-published before stays.
+published before stays. A classifier that reads from top to bottom is published with its row stream
+`NAME-rows`, or not at all.
 """
 
 import argparse

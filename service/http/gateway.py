@@ -2,7 +2,7 @@
 
 A request passes these checks in this order: its key, its path, its method, room for it, the length
 and kind of its body; then its endpoint has until its deadline. Whoever fails, the answer has the
-one error body.
+one error body. A WebSocket passes a gate of its own, `service.http.web_sockets`.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,7 +27,9 @@ from service.http.api_keys import check_key
 from service.http.body_limits import bounded, check_body
 from service.http.known_paths import KnownPaths
 from service.http.request_log import log_answer, naming
+from service.http.web_sockets import WebSocketGate
 from service.settings import Settings
+from service.streaming.connection import Stream
 from service.uploads.request_head import Endpoint, RequestHead
 
 # A body of so many bytes is let in however long the queues are: pictures of MNIST's size and a few
@@ -43,7 +46,8 @@ class Worker:
     """What the gateway needs of the process that it stands before."""
 
     admission: Admission
-    count: Callable[[str, str, int], object]  # an answer's route, model and status
+    # An answer's route, model and status; of a WebSocket the code of its close.
+    count: Callable[[str, str, int], object]
 
 
 class Gateway:
@@ -56,6 +60,8 @@ class Gateway:
         paths: KnownPaths,
         endpoints: Mapping[str, Mapping[str, Endpoint]],
         worker: Callable[[], Worker],
+        *,
+        streams: Mapping[str, Stream] = MappingProxyType({}),
     ) -> None:
         """Stand before `app`.
 
@@ -66,15 +72,18 @@ class Gateway:
                 of each for ever, and write it into its log as it came.
             endpoints: ours, by path and method.
             worker: asked once there are requests.
+            streams: what talks over WebSockets, by path.
 
         """
         self.app, self._settings = app, settings
         self._paths, self._endpoints, self._worker = paths, endpoints, worker
+        self._sockets = WebSocketGate(settings, streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})  # none is served here: 403
+            worker = self._worker()
+            await self._sockets(scope, receive, send, worker.admission, worker.count)
             return
         if scope["type"] != "http":
             await self.app(scope, receive, send)

@@ -84,9 +84,13 @@ class Classifier:
             lambda outputs: self._predict(outputs[self._output], known),
         )
 
+    def predict(self, probabilities: list[float], finding: Finding | None) -> Prediction:
+        """The prediction by ten `probabilities`, and by what the picture itself says."""
+        return self._make_prediction(int(np.argmax(probabilities)), probabilities, finding)
+
     def _predict(self, logits: Floats, findings: Sequence[Finding | None]) -> list[Prediction]:
         """Make predictions of (n, 10) logits."""
-        probabilities = _softmax(logits / self._temperature)  # (n, 10)
+        probabilities = softmax(logits / self._temperature)  # (n, 10)
         return [
             self._make_prediction(best, row, finding)
             for best, row, finding in zip(
@@ -127,8 +131,8 @@ def classifier_problem(manifest: Manifest) -> str | None:
     return None
 
 
-def _softmax(logits: Floats) -> NDArray[np.float64]:
-    """Probabilities (n, 10) of `logits` (n, 10), in float64 so that they add up to 1 closely."""
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities of `logits`, (n, 10) each, in float64 so that they add up to 1 closely."""
     scores = logits.astype(np.float64)
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

@@ -1,8 +1,9 @@
 """The registry: every published model checked, loaded and warmed up, or none of them."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from models import manifest as contract
 from models.manifest import Manifest, ManifestError
@@ -10,9 +11,8 @@ from service.errors import ModelNotFoundError, WrongTaskError, quote
 from service.inference.backends import Backend, BackendError, open_backend, probe
 from service.inference.classifier import Classifier, classifier_problem
 from service.inference.model import Model
+from service.inference.row_classifier import RowClassifier
 from service.settings import Settings
-
-ROWS = "-rows"  # what the name of the graph ends in that reads one row at a time
 
 # TorchScript compiles itself anew in the first runs, once for one picture and once for several.
 _WARM_UP_BATCHES = (1, 1, 1, 32, 32, 32)
@@ -36,26 +36,18 @@ class Registry:
         self._models = {model.name: model for model in models}
         self._default = default
         self._classifiers: dict[str, Classifier] = {}
+        self._row_classifiers: dict[str, RowClassifier] = {}  # by the name of the whole
         self._problems: dict[str, str] = {}
         for name, model in self._models.items():
             try:
                 self._classifiers[name] = Classifier(model)
             except WrongTaskError as error:
                 self._problems[name] = str(error)
-
-    @property
-    def described(self) -> list[dict[str, object]]:
-        """Every model in a few words: for who wants to choose one."""
-        return [
-            {
-                "name": name,
-                "task": model.manifest.task,
-                "provider": model.backend.provider,
-                "test_accuracy": _test_accuracy(model.manifest),
-                "rows": f"{name}{ROWS}" in self._models,
-            }
-            for name, model in self._models.items()
-        ]
+        for model in self._models.values():
+            reading = model.manifest.row_reading
+            if reading and (whole := self._classifiers.get(reading.whole)):
+                with contextlib.suppress(WrongTaskError):  # it is served under /v2 all the same
+                    self._row_classifiers[reading.whole] = RowClassifier(model, whole)
 
     @property
     def providers(self) -> dict[str, str]:
@@ -79,6 +71,39 @@ class Registry:
             )
         return self._classifiers[name]
 
+    def row_classifier(self, name: str | None) -> RowClassifier:
+        """What reads row by row as the classifier called `name` does, the default one for None.
+
+        Raises:
+            ModelNotFoundError: no model is called so.
+            WrongTaskError: the model does not classify digits, or only when it has seen them whole.
+
+        """
+        classifier = self.classifier(name)
+        found = self._row_classifiers.get(classifier.name)
+        if found is None:
+            known = ", ".join(self._row_classifiers) or "none"
+            raise WrongTaskError(
+                f"model {classifier.name!r} cannot be read row by row; those that can: {known}"
+            )
+        return found
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Every model: its name, task and provider, its accuracy on test images, and `rows`.
+
+        The accuracy is None for a model without one. `rows` says whether it can be read row by row.
+        """
+        return [
+            {
+                "name": name,
+                "task": model.manifest.task,
+                "provider": model.backend.provider,
+                "test_accuracy": _test_accuracy(model.manifest),
+                "rows": name in self._row_classifiers,
+            }
+            for name, model in self._models.items()
+        ]
+
     def model(self, name: str) -> Model:
         """The model called `name`, whatever its task.
 
@@ -94,9 +119,10 @@ class Registry:
 
 
 def _test_accuracy(manifest: Manifest) -> float | None:
-    """The share of the test images that the model reads right; None where it was not measured."""
-    found = [m.value for m in manifest.metrics if (m.split, m.name) == ("test", "accuracy")]
-    return found[0] if found else None
+    try:
+        return manifest.metric("test", "accuracy").value
+    except ManifestError:
+        return None
 
 
 def load(settings: Settings) -> Registry:
@@ -136,7 +162,25 @@ def _read_manifests(settings: Settings) -> dict[Path, Manifest]:
     manifests = {folder: contract.read(folder) for folder in folders}
     for folder, manifest in manifests.items():
         contract.verify(folder, manifest)
+    _check_row_streams({manifest.name: manifest for manifest in manifests.values()})
     return manifests
+
+
+def _check_row_streams(manifests: Mapping[str, Manifest]) -> None:
+    """Refuse a row stream beside a whole graph of other weights: they would decide differently.
+
+    Raises:
+        ManifestError: naming both.
+
+    """
+    for manifest in manifests.values():
+        reading = manifest.row_reading
+        whole = manifests.get(reading.whole) if reading else None
+        if reading and whole and whole.file("onnx").sha256 != reading.whole_sha256:
+            raise ManifestError(
+                f"model {manifest.name!r} belongs to another {whole.name!r} than the one that is "
+                "published; publish both again with `python -m training.export`"
+            )
 
 
 def _open(settings: Settings, folder: Path, manifest: Manifest) -> Backend:

@@ -35,7 +35,7 @@ from service.errors import (
 from service.images.read_image import SIDE
 from service.inference.classifier import Prediction, PreviewedPrediction
 from service.inference.registry import list_classifiers
-from service.openapi import open_inference
+from service.openapi import open_inference, rows
 from service.openapi.parts import (
     Errors,
     Json,
@@ -47,7 +47,7 @@ from service.openapi.parts import (
     refusals,
     response,
 )
-from service.paths import DOCS
+from service.paths import DOCS, ROWS
 from service.settings import Settings
 from service.uploads import multipart_form, options, sequences
 
@@ -95,6 +95,8 @@ def build_document(settings: Settings) -> Json:
     schemas = {
         "ClassifierName": _classifier_name(settings),
         "Prediction": _prediction(),
+        "RowPrediction": rows.row_prediction(),
+        "EarlyPrediction": rows.early_prediction(),
         "Error": _error(),
         **open_inference.schemas(settings),
     }
@@ -165,6 +167,9 @@ def _predictions(settings: Settings) -> Json:
             {"type": "array", "items": result},
             (*_ANYWHERE, *_FORM, BatchTooLargeError),
             given=of_forms,
+        ),
+        ROWS: rows.route(
+            settings, file, _MODEL, _PREVIEW, _ERROR, errors=(*_ANYWHERE, *_FORM, *_IMAGE)
         ),
         "/predict_sequences": _route(
             "predict_sequences",

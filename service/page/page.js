@@ -119,6 +119,7 @@ async function start() {
     const listed = await (await ask(".", { onWait })).json();
     by("key-form").hidden = true;
     models = listed.models.filter(({ task }) => task === "classify");
+    if (!models.length) await ask("readyz"); // which says why there are none
     offerModels(listed.default);
     await read();
   } catch (error) {

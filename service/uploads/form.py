@@ -3,6 +3,8 @@
 An option is a text field of the form or, as suits some clients better, of the query string.
 """
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -39,15 +41,18 @@ File = bytes | UnsupportedMediaTypeError
 
 @dataclass(frozen=True)
 class Form:
-    """Each file, in order, the model asked for, if any, and whether to preview."""
+    """Each file, in order, the model asked for, if any, whether to preview, and other options."""
 
     files: list[File]
     model: str | None
     preview: bool = False
+    others: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
 
 
-async def read_form(request: Request, field: str, max_files: int) -> Form:
-    """Read the files in `field`, and the options `model` and `preview`.
+async def read_form(
+    request: Request, field: str, max_files: int, others: Sequence[str] = ()
+) -> Form:
+    """Read the files in `field`, the options `model` and `preview`, and `others` if there are any.
 
     Raises:
         UnsupportedMediaTypeError: the body is not a multipart form.
@@ -60,18 +65,18 @@ async def read_form(request: Request, field: str, max_files: int) -> Form:
 
     """
     query = read_query_string(request.scope)
-    check_query(query, OPTIONS)
+    options = (*OPTIONS, *others)
+    check_query(query, options)
     try:
         # One more than allowed, so that a field of another name is named rather than counted.
         fields = await read_fields(request, field, max_files + 1)
     except TooManyFilesError:
         raise _too_many(f"more than {max_files + 1}", max_files) from None
-    _check_fields(fields, field, max_files)
-    model, preview = (
-        option(name, [*_named(fields, name), *query.getlist(name)]) for name in OPTIONS
-    )
+    _check_fields(fields, field, max_files, options)
+    given = {name: option(name, [*_named(fields, name), *query.getlist(name)]) for name in options}
     files = [_file(found) for found in fields if found.name == field]
-    return Form(files, model, flag(PREVIEW, preview))
+    rest = {name: given[name] for name in others}
+    return Form(files, given[MODEL], flag(PREVIEW, given[PREVIEW]), rest)
 
 
 def _named(fields: list[Field], name: str) -> list[str | Field]:
@@ -92,11 +97,11 @@ def _file(field: Field) -> File:
     )
 
 
-def _check_fields(fields: list[Field], field: str, max_files: int) -> None:
-    if unexpected := sorted({found.name for found in fields} - {field, *OPTIONS}):
+def _check_fields(fields: list[Field], field: str, max_files: int, options: Sequence[str]) -> None:
+    if unexpected := sorted({found.name for found in fields} - {field, *options}):
         raise UnexpectedFieldError(
             f"the form holds {quote(unexpected[0])}, expected {field!r} and, if wanted, "
-            + in_words(OPTIONS)
+            + in_words(options)
         )
     count = sum(found.name == field for found in fields)
     if not count:

@@ -10,6 +10,8 @@ from service.errors import UnexpectedFieldError, WrongTypeError, quote
 
 MODEL = "model"
 PREVIEW = "preview"
+HIDDEN = "hidden"
+STOP_AT = "stop_at"
 
 # Bytes of a query string. One of 64 KiB, which HTTP lets pass, takes 30 ms to take apart on the
 # event loop; the options need a hundred.
@@ -79,4 +81,5 @@ def flag(name: str, text: str | None) -> bool:
 
 def in_words(names: Sequence[str]) -> str:
     """The names of options as a message lists them."""
-    return " and ".join(map(repr, names))
+    *others, last = map(repr, names)
+    return f"{', '.join(others)} and {last}" if others else last

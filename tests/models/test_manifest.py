@@ -67,7 +67,10 @@ SCORE = {"split": "test", "name": "accuracy", "value": 1, "n": 1}
         ({"schema_version": ...}, "schema_version is null"),
         ({"labels": ...}, "labels: Field required; correct it, or publish"),
         ({"colour": "red"}, "colour: Unexpected keyword argument, found 'red'; correct it"),
-        ({"task": "paint"}, "task: Input should be 'classify', 'reconstruct' or 'regress', found"),
+        (
+            {"task": "paint"},
+            "task: Input should be 'classify', 'classify_rows', 'reconstruct' or 'regress', found",
+        ),
         ({"name": "other"}, "the folder is called 'example'"),
         ({"name": "../up"}, r"name: String should match pattern '\^\[a-z0-9\]"),
         ({"name": "up\n"}, "name: String should match pattern"),

@@ -136,9 +136,11 @@ def _proofs(manifest: Manifest) -> Iterator[tuple[str, ...]]:
         growth = [row.growth for row in found if row.growth is not None]
         if agreed:
             asked = f"{min(agreed):,} of {found[0].n:,} decisions the same"
+            if growth:
+                asked += f"; row by row the difference is {max(growth):.2f} times that at once"
         else:
             asked = f"squared error {max(row.error or 0.0 for row in found):.4f}"
-        if growth:
+        if growth and not agreed:
             asked += f"; the difference grows {max(growth):.2f} times over {found[0].n:,} windows"
         difference = max(row.max_difference for row in found)
         yield form, provider, f"{difference:.1e}", asked

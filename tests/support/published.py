@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from models import manifest
-from models.manifest import FILENAME, File, Manifest, Role, State, Task, Tensor
+from models.manifest import FILENAME, File, Manifest, Role, RowReading, State, Task, Tensor
 from service.inference.model import Run
 
 T = TypeVar("T")
@@ -36,6 +36,69 @@ def publish(root: Path, name: str, *, shift: int = 0, task: Task = "classify") -
     write_onnx(folder / "model.onnx", weights(shift))
     write_torchscript(folder / "model.pt", weights(shift))
     return seal(folder, task=task)
+
+
+def publish_rows(root: Path, name: str, *, shift: int = 0) -> Path:
+    """The row stream of `publish(root, name, shift=shift)`, which lies there: `NAME-rows` (ONNX).
+
+    Its state is the last 28 rows, so that it has read what the whole model reads after the 28th.
+    """
+    folder = root / f"{name}-rows"
+    folder.mkdir(parents=True)
+    # A window of 28 rows that goes down the picture: (10 digits, 28 columns, 28 rows).
+    window = weights(shift).reshape(28, 28, 10).transpose(2, 1, 0)
+    constants = {"window": window, "start": np.array([-28]), "next": np.array([1])}
+    constants |= {"end": np.array([2**31]), "axis": np.array([1])}
+    graph = helper.make_graph(
+        [
+            helper.make_node("Concat", ["hidden", "rows"], ["all"], axis=1),  # (batch, 28 + t, 28)
+            helper.make_node("Slice", ["all", "start", "end", "axis"], ["next_hidden"]),
+            helper.make_node("Slice", ["all", "next", "end", "axis"], ["seen"]),
+            helper.make_node("Transpose", ["seen"], ["columns"], perm=[0, 2, 1]),
+            helper.make_node("Conv", ["columns", "window"], ["scores"]),  # (batch, 10, t)
+            helper.make_node("Transpose", ["scores"], ["logits"], perm=[0, 2, 1]),
+        ],
+        "row_reader",
+        [
+            helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["batch", "steps", 28]),
+            helper.make_tensor_value_info("hidden", TensorProto.FLOAT, ["batch", 28, 28]),
+        ],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "steps", 10]),
+            helper.make_tensor_value_info("next_hidden", TensorProto.FLOAT, ["batch", 28, 28]),
+        ],
+        [
+            numpy_helper.from_array(np.ascontiguousarray(value), key)
+            for key, value in constants.items()
+        ],
+    )
+    _save(folder / "model.onnx", graph)
+    whole = manifest.read(root / name).file("onnx")
+    row_reading = RowReading(
+        whole=name,
+        whole_sha256=whole.sha256,
+        temperatures=(1.0,) * 28,
+        accuracies=(0.5,) * 28,
+        confidences=(0.5,) * 28,
+        calibration_errors=(0.0,) * 28,
+        early_decisions=(),
+        n=1,
+    )
+    hidden, after = (
+        Tensor(name=key, dtype="float32", dims=("batch", 28, 28))
+        for key in ("hidden", "next_hidden")
+    )
+    return seal(
+        folder,
+        task="classify_rows",
+        inputs=(
+            Tensor(name="rows", dtype="float32", dims=("batch", "steps", 28), range=(0, 1)),
+            hidden,
+        ),
+        outputs=(Tensor(name="logits", dtype="float32", dims=("batch", "steps", 10)), after),
+        states=(State(input="hidden", output="next_hidden"),),
+        row_reading=row_reading,
+    )
 
 
 def seal(folder: Path, **changes: object) -> Path:

@@ -50,7 +50,25 @@ def test_a_proven_model_is_published(tmp_path: Path) -> None:
     assert published.metric("validation", "accuracy").n == 180
     assert len(published.parity) == 12
     assert published.provenance["dataset"] == "digits"
-    assert [p.name for p in folder.parent.iterdir()] == ["lstm-digits"]
+    assert sorted(p.name for p in folder.parent.iterdir()) == ["lstm-digits", "lstm-digits-rows"]
+
+
+def test_a_classifier_is_published_with_what_reads_it_row_by_row(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    assert run(tmp_path, "lstm") == 0
+    whole, rows = (
+        manifest.read(tmp_path / "models" / name) for name in ("lstm-digits", "lstm-digits-rows")
+    )
+    manifest.verify(tmp_path / "models" / "lstm-digits-rows", rows)
+    assert (whole.task, rows.task) == ("classify", "classify_rows")
+    assert rows.metric("test", "accuracy") == whole.metric("test", "accuracy")
+    assert rows.calibration == whole.calibration
+    assert rows.row_reading is not None
+    assert rows.row_reading.whole == "lstm-digits"
+    assert rows.row_reading.whole_sha256 == whole.file("onnx").sha256
+    assert rows.row_reading.accuracies[-1] == rows.metric("test", "accuracy").value
+    assert rows.row_reading.n == 360
+    assert {row.agreed for row in rows.parity} == {360}
 
 
 def test_a_model_of_other_data_never_takes_the_name_of_one_of_mnist() -> None:

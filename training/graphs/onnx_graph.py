@@ -12,7 +12,12 @@ import onnx
 from torch import nn
 
 from training.graphs.graph_builder import GraphBuilder
-from training.graphs.recurrent_nodes import Layout, add_row_layers, add_sequence_layer
+from training.graphs.recurrent_nodes import (
+    Layout,
+    add_row_layers,
+    add_sequence_layer,
+    add_stream_layers,
+)
 from training.networks.configuration import COLUMNS, ROWS
 from training.networks.interface import interface
 from training.networks.modules import (
@@ -24,6 +29,7 @@ from training.networks.modules import (
     RowClassifier,
     SequenceRegressor,
 )
+from training.networks.row_streams import RowStream
 
 
 def write_onnx(network: nn.Module, path: Path) -> None:
@@ -54,13 +60,18 @@ def build(network: nn.Module, layout: Layout | None = None) -> onnx.ModelProto:
 def _write_row_classifier(
     network: RowClassifier, graph: GraphBuilder, layout: Layout | None
 ) -> None:
+    steps = _steps(network, graph)
+    readout = add_row_layers(graph, network.recurrent, steps, flat=network.flat, layout=layout)
+    _linear(graph, network.head, "head", readout, out="logits")
+
+
+def _steps(network: RowClassifier | RowStream, graph: GraphBuilder) -> str:
+    """Write what brings the input `rows` (batch, steps, 28) to (steps, batch, 28), normalised."""
     rows = "rows"
     if network.mean != 0 or network.std != 1:
         centred = graph.add("Sub", rows, graph.constant("mean", network.mean))
         rows = graph.add("Div", centred, graph.constant("std", network.std))
-    steps = graph.add("Transpose", rows, perm=[1, 0, 2])  # (28 steps, batch, 28 columns)
-    readout = add_row_layers(graph, network.recurrent, steps, flat=network.flat, layout=layout)
-    _linear(graph, network.head, "head", readout, out="logits")
+    return graph.add("Transpose", rows, perm=[1, 0, 2])
 
 
 @singledispatch
@@ -110,9 +121,14 @@ def _(network: Autoencoder, graph: GraphBuilder) -> None:
 def _(network: SequenceRegressor, graph: GraphBuilder) -> None:
     steps = graph.add("Transpose", "values", perm=[1, 0, 2])  # (steps, batch, 1)
     states = add_sequence_layer(graph, network.recurrent, steps, "state", "next_state")
-    ordered = graph.add("Transpose", states, perm=[1, 0, 2])  # (batch, steps, hidden)
-    product = graph.add("MatMul", ordered, graph.constant("head.weight", network.head.weight.T))
-    graph.add("Add", product, graph.constant("head.bias", network.head.bias), out="predictions")
+    _linear_at_each_step(graph, network.head, states, out="predictions")
+
+
+@_write.register
+def _(network: RowStream, graph: GraphBuilder) -> None:
+    states = {state.input: state.output for state in interface(network).states}
+    sequence = add_stream_layers(graph, network.recurrent, _steps(network, graph), states)
+    _linear_at_each_step(graph, network.head, sequence, out="logits")
 
 
 def _encode(graph: GraphBuilder, network: Encoder) -> None:
@@ -141,3 +157,10 @@ def _stack(graph: GraphBuilder, layers: nn.Sequential, name: str, value: str, ou
 def _linear(graph: GraphBuilder, layer: nn.Linear, name: str, value: str, out: str = "") -> str:
     weight = graph.constant(f"{name}.weight", layer.weight.T)
     return graph.add("Gemm", value, weight, graph.constant(f"{name}.bias", layer.bias), out=out)
+
+
+def _linear_at_each_step(graph: GraphBuilder, layer: nn.Linear, states: str, out: str) -> None:
+    """Write the layer `head`: states (steps, batch, in) to the output `out` (batch, steps, ...)."""
+    ordered = graph.add("Transpose", states, perm=[1, 0, 2])  # (batch, steps, in)
+    product = graph.add("MatMul", ordered, graph.constant("head.weight", layer.weight.T))
+    graph.add("Add", product, graph.constant("head.bias", layer.bias), out=out)

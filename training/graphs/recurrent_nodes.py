@@ -72,6 +72,47 @@ def add_sequence_layer(
     return graph.add("Squeeze", sequence, graph.constant("sequence_direction", [1]))
 
 
+def add_stream_layers(
+    graph: GraphBuilder, recurrent: nn.RNNBase, steps: str, states: dict[str, str]
+) -> str:
+    """Write layers, one node each, that read `steps` (steps, batch, in) from a state that is given.
+
+    Args:
+        graph: takes the nodes.
+        recurrent: the layers.
+        steps: the input's name.
+        states: the names of the inputs with the state (batch, layers, hidden), for an LSTM the
+            hidden and then the cell state, each with the name of the output for the next one.
+
+    Returns:
+        The name of the last layer's states (steps, batch, hidden).
+
+    """
+    direction = graph.constant("direction", [1])
+    before = [_split_layers(graph, name, recurrent.num_layers) for name in states]
+    after: list[list[str]] = [[] for _ in states]
+    for layer in range(recurrent.num_layers):
+        own = [parts[layer] for parts in before]
+        sequence, *last = _one_node(graph, recurrent, layer, steps, *own)
+        for parts, state in zip(after, last, strict=True):
+            parts.append(state)
+        steps = graph.add("Squeeze", sequence, direction)
+    for parts, name in zip(after, states.values(), strict=True):
+        joined = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=0)
+        graph.add("Transpose", joined, perm=[1, 0, 2], out=name)
+    return steps
+
+
+def _split_layers(graph: GraphBuilder, state: str, layers: int) -> list[str]:
+    """The parts (1, batch, hidden) of the input `state` (batch, layers, hidden)."""
+    ordered = graph.add("Transpose", state, perm=[1, 0, 2])  # (layers, batch, hidden)
+    if layers == 1:
+        return [ordered]
+    parts = [f"{state}{layer}" for layer in range(layers)]
+    graph.add_many("Split", [ordered], parts, f"{state}_layers", axis=0)
+    return parts
+
+
 def _one_node_a_layer(graph: GraphBuilder, recurrent: nn.RNNBase, steps: str) -> tuple[str, str]:
     """Write all layers, each from a state of zeros; returns what `_one_node` does for the last."""
     sequence, last = _one_node(graph, recurrent, 0, steps)
@@ -82,13 +123,17 @@ def _one_node_a_layer(graph: GraphBuilder, recurrent: nn.RNNBase, steps: str) ->
 
 
 def _one_node(
-    graph: GraphBuilder, recurrent: nn.RNNBase, layer: int, steps: str, state: str = ""
-) -> tuple[str, str]:
+    graph: GraphBuilder, recurrent: nn.RNNBase, layer: int, steps: str, *before: str
+) -> list[str]:
     """Write one layer as an RNN, GRU or LSTM node.
 
+    It starts from the state `before`, (1, batch, hidden): for an LSTM the hidden and the cell
+    state. Left out, that is zero.
+
     Returns:
-        The names of its states (steps, 1, batch, hidden) and of the last one (1, batch, hidden);
-        the axis of length 1 is that of the direction.
+        The names of its states (steps, 1, batch, hidden) and of the last one (1, batch, hidden),
+        for an LSTM with a state given also of the last cell state; the axis of length 1 is that of
+        the direction.
 
     """
     operator = type(recurrent).__name__
@@ -100,8 +145,9 @@ def _one_node(
     inputs = [
         graph.constant(f"layer{layer}.{key}", weights[key][np.newaxis]) for key in ("W", "R", "B")
     ]
-    initial = ["", state] if state else []  # after the lengths of the sequences, left out
-    outputs = [f"layer{layer}.sequence", f"layer{layer}.state"]
+    initial = ["", *before] if before else []  # after the lengths of the sequences, left out
+    outputs = [f"layer{layer}.{name}" for name in ("sequence", "state", "cell")]
+    outputs = outputs[: 1 + max(1, len(before))]
     graph.add_many(
         operator,
         [steps, *inputs, *initial],
@@ -110,7 +156,7 @@ def _one_node(
         hidden_size=recurrent.hidden_size,
         **attributes,
     )
-    return outputs[0], outputs[1]
+    return outputs
 
 
 def _unrolled(graph: GraphBuilder, recurrent: nn.RNNBase, steps: str) -> list[str]:

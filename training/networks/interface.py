@@ -16,6 +16,7 @@ from training.networks.modules import (
     RowClassifier,
     SequenceRegressor,
 )
+from training.networks.row_streams import LstmRowStream, RowStream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,17 +87,58 @@ def _(network: Autoencoder) -> Interface:
 
 @interface.register
 def _(network: SequenceRegressor) -> Interface:
-    hidden = network.recurrent.hidden_size
+    dims = ("batch", network.recurrent.hidden_size)
     return Interface(
         inputs=(
             _sequence("values", "the sequence that goes in; steps as far apart as in training"),
-            _state("state", hidden, "zeros at first, then next_state of the call before"),
+            _state("state", dims, "zeros at first, then next_state of the call before"),
         ),
         outputs=(
             _sequence("predictions", "one for each value"),
-            _state("next_state", hidden, "the state after the last step"),
+            _state("next_state", dims, "the state after the last step"),
         ),
         states=(State(input="state", output="next_state"),),
+    )
+
+
+@interface.register
+def _(network: RowStream) -> Interface:
+    return _row_stream(network, "hidden")
+
+
+@interface.register
+def _(network: LstmRowStream) -> Interface:
+    return _row_stream(network, "hidden", "cell")
+
+
+def _row_stream(network: RowStream, *states: str) -> Interface:
+    dims = ("batch", network.recurrent.num_layers, network.recurrent.hidden_size)
+    rows = Tensor(
+        name="rows",
+        dtype="float32",
+        dims=("batch", "steps", COLUMNS),
+        range=(0.0, 1.0),
+        meaning="the next rows of a digit, from top to bottom, light ink on dark",
+    )
+    logits = Tensor(
+        name="logits",
+        dtype="float32",
+        dims=("batch", "steps", CLASSES),
+        meaning="unnormalised log-probability of each label after each row",
+    )
+    return Interface(
+        inputs=(
+            rows,
+            *(
+                _state(name, dims, f"zeros at first, then next_{name} of the call before")
+                for name in states
+            ),
+        ),
+        outputs=(
+            logits,
+            *(_state(f"next_{name}", dims, "the state after the last row") for name in states),
+        ),
+        states=tuple(State(input=name, output=f"next_{name}") for name in states),
     )
 
 
@@ -113,5 +155,5 @@ def _sequence(name: str, meaning: str) -> Tensor:
     return Tensor(name=name, dtype="float32", dims=("batch", "steps", 1), meaning=meaning)
 
 
-def _state(name: str, size: int, meaning: str) -> Tensor:
-    return Tensor(name=name, dtype="float32", dims=("batch", size), meaning=meaning)
+def _state(name: str, dims: tuple[str | int, ...], meaning: str) -> Tensor:
+    return Tensor(name=name, dtype="float32", dims=dims, meaning=meaning)

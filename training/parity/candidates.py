@@ -11,7 +11,9 @@ from models.manifest import Task
 from training.data.datasets import DataSet, as_rows
 from training.data.sine_windows import STEPS, windows
 from training.networks.interface import interface
-from training.networks.modules import Autoencoder, SequenceRegressor
+from training.networks.modules import Autoencoder, RowClassifier, SequenceRegressor
+from training.networks.row_streams import row_stream
+from training.parity.row_streams import RowStreamParity
 from training.parity.tasks import (
     REFERENCE_BATCH,
     ClassificationParity,
@@ -31,6 +33,7 @@ class ParityCandidate:
     name: str
     network: nn.Module  # in eval mode on the CPU
     task: ParityTask
+    whole: str | None = None  # of a row stream: the graph that reads the same rows at once
 
 
 def graph_names(name: str, task: Task) -> tuple[str, ...]:
@@ -109,4 +112,25 @@ def _rollout(network: SequenceRegressor) -> RolloutParity:
         np.ascontiguousarray(cosines),
         state,
         network.recurrent.hidden_size,
+    )
+
+
+def stream_name(name: str) -> str:
+    """The name of the graph that reads row by row what the graph `name` reads at once."""
+    return f"{name}-rows"
+
+
+def stream_candidate(name: str, network: RowClassifier, data: DataSet) -> ParityCandidate:
+    """The row stream of `network`, published beside it as `stream_name(name)`."""
+    stream = row_stream(network)
+    states = interface(stream).states
+    rows = as_rows(data.test.images.cpu())
+    with torch.inference_mode():
+        logits = torch.cat([network(part) for part in rows.split(REFERENCE_BATCH)]).numpy()
+    dims = (network.recurrent.num_layers, network.recurrent.hidden_size)
+    return ParityCandidate(
+        name=stream_name(name),
+        network=stream,
+        task=RowStreamParity(data.test, logits, states, dims),
+        whole=name,
     )

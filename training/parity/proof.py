@@ -62,9 +62,10 @@ class ParityReport:
 
 
 def _judgement(row: Parity) -> str:
-    if row.accuracy is not None:
-        return f"{row.agreed:>7,} of {row.n:,} same decisions, accuracy {row.accuracy:.2%}"
     growth = "" if row.growth is None else f", difference grown {row.growth:.2f} times"
+    if row.accuracy is not None:
+        decisions = f"{row.agreed:>7,} of {row.n:,} same decisions"
+        return f"{decisions}, accuracy {row.accuracy:.2%}{growth}"
     return f"squared error {row.error:.6f} over {row.n:,}{growth}"
 
 
@@ -214,6 +215,7 @@ class _Comparison:
                 accuracy=verdict.accuracy,
                 error=verdict.error,
                 growth=verdict.growth,
+                by_row=verdict.by_row,
             )
         )
         for check, message in verdict.problems:

@@ -5,12 +5,13 @@ Graphs that belong together are moved one after the other, each in one step.
 
 import contextlib
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
 import torch
 
-from models.manifest import FILENAME, File, Manifest, Metric
+from models.manifest import FILENAME, File, Manifest, Metric, RowReading
 from models.publish import publish, staging
 from training.graphs.onnx_graph import write_onnx
 from training.graphs.torchscript import write_torchscript
@@ -46,7 +47,7 @@ def export_model(trained: TrainedModel, models_dir: Path, *, cuda: bool) -> dict
             for candidate in trained.candidates
         }
         for candidate in trained.candidates:
-            if failures := _prepare(trained, candidate, staged[candidate.name], cuda=cuda):
+            if failures := _prepare(trained, candidate, staged, cuda=cuda):
                 failed[candidate.name] = failures
         if failed:
             return failed
@@ -69,13 +70,14 @@ def describe(
     trained: TrainedModel,
     candidate: ParityCandidate,
     files: tuple[File, ...],
+    row_reading: RowReading | None = None,
 ) -> Manifest:
-    """The manifest of a graph that is not proven yet."""
+    """The manifest of a graph that is not proven yet; a row stream has its `row_reading`."""
     graph = interface(candidate.network)
     digits = tuple(str(digit) for digit in range(CLASSES))
     return Manifest(
         name=candidate.name,
-        task=trained.task,
+        task="classify_rows" if row_reading else trained.task,
         recipe=trained.recipe,
         labels=digits if trained.task == "classify" else (),
         inputs=graph.inputs,
@@ -85,16 +87,25 @@ def describe(
         metrics=trained.metrics,
         parity=(),
         calibration=trained.calibration,
+        row_reading=row_reading,
         provenance={**trained.provenance, **provenance.of_export()},
     )
 
 
 def _prepare(
-    trained: TrainedModel, candidate: ParityCandidate, folder: Path, *, cuda: bool
+    trained: TrainedModel, candidate: ParityCandidate, staged: Mapping[str, Path], *, cuda: bool
 ) -> list[str]:
-    """Write a graph and its manifest into `folder` and prove it; returns what failed."""
+    """Write a graph and its manifest into its folder and prove it; returns what failed.
+
+    `staged` holds the folders of all graphs of `trained`, those before this one complete.
+    """
+    folder = staged[candidate.name]
     files = write_forms(candidate.network, folder)
-    unproven = describe(trained, candidate, files)
+    reading = None
+    if candidate.whole and trained.row_scores:
+        whole = File.of(staged[candidate.whole] / "model.onnx", "onnx")
+        reading = trained.row_scores.reading(candidate.whole, whole.sha256)
+    unproven = describe(trained, candidate, files, reading)
     report = prove(candidate.network, folder, unproven, candidate.task, cuda=cuda)
     print(f"\n{candidate.name}\n{report.table()}")
     failures = [str(failure) for failure in report.failures] + _out_of_bound(trained, report)

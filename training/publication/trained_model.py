@@ -10,7 +10,15 @@ from models.manifest import Calibration, Metric, Task
 from training.data.datasets import DataSet, Split
 from training.errors import TrainingDivergedError
 from training.networks.modules import RowClassifier
-from training.parity.candidates import ParityCandidate, graph_names, parity_candidates
+from training.networks.row_streams import reads_row_by_row, row_stream
+from training.parity.candidates import (
+    ParityCandidate,
+    graph_names,
+    parity_candidates,
+    stream_candidate,
+    stream_name,
+)
+from training.publication.row_scores import RowScores, score_rows
 from training.recipes.shipped import RECIPES, Recipe
 from training.recipes.tutorials import TUTORIALS, Tutorial
 from training.runs import checkpoint, run_folder, seed_runs
@@ -28,13 +36,16 @@ class TrainedModel:
     bound: float | None  # the least accuracy, or the largest squared error, to be published
     metrics: tuple[Metric, ...] = ()
     calibration: Calibration | None = None
+    row_scores: RowScores | None = None  # of the row stream among the candidates, if there is one
     provenance: dict[str, Any]
 
 
 def published_names(name: str, data: DataSet | None) -> tuple[str, ...]:
     """The names of the models that the recipe `name`, trained on `data`, is published as."""
     if name in RECIPES and data:
-        return graph_names(run_folder.run_name(name, data.name), "classify")
+        run = run_folder.run_name(name, data.name)
+        streams = (stream_name(run),) if reads_row_by_row(RECIPES[name].network) else ()
+        return (*graph_names(run, "classify"), *streams)
     recipe = TUTORIALS[name].recipe
     dataset = seed_runs.dataset_name(seed_runs.data_for(recipe, data))
     return graph_names(run_folder.run_name(name, dataset), recipe.task)
@@ -55,13 +66,19 @@ def from_recipe(
     network = checkpoint.best_network(runs_dir / name, finished)
     best = max(epoch.validation_accuracy for epoch in finished.history)
     n = len(data.validation)
+    candidates = parity_candidates(name, network, data)
+    calibration, row_scores = _calibration(network, data), None
+    if reads_row_by_row(finished.recipe.network):
+        candidates = (*candidates, stream_candidate(name, network, data))
+        row_scores = score_rows(row_stream(network), data, calibration)
     return TrainedModel(
         task="classify",
         recipe=finished.recipe.to_dict(),
-        candidates=parity_candidates(name, network, data),
+        candidates=candidates,
         bound=finished.recipe.floors.get(data.name),
         metrics=(Metric(split="validation", name="accuracy", value=best, n=n),),
-        calibration=_calibration(network, data),
+        calibration=calibration,
+        row_scores=row_scores,
         provenance={
             "dataset": finished.dataset,
             "digests": finished.digests,

@@ -46,6 +46,12 @@ def _reads(*digits: int) -> Callable[[httpx.Response], bool]:
     return right
 
 
+def _reads_rows(response: httpx.Response) -> bool:
+    """Whether there is an event for each of 28 rows, and then a seven."""
+    *rows, last = response.text.removesuffix("\n\n").split("\n\n")
+    return len(rows) == 28 and last.startswith('event: prediction\ndata: {"digit":7,')
+
+
 MODEL = "/v2/models/{model_name}"
 VERSION = f"{MODEL}/versions/{{model_version}}"
 EVERY_ROUTE = {
@@ -53,6 +59,7 @@ EVERY_ROUTE = {
     "/predict": post(_reads(7), files=IMAGE),
     "/predict_batch": post(_reads(7, 7), files=files(SEVEN, SEVEN)),
     "/predict_sequences": post(_reads(7), json=SEQUENCES),
+    "/predict_rows": post(_reads_rows, files=IMAGE),
     "/v2": get(lambda answer: answer.json()["name"] == "rowreader"),
     "/v2/health/live": get(lambda answer: answer.json() == {"live": True}),
     "/v2/health/ready": get(lambda answer: answer.json() == {"ready": True}),
