@@ -45,6 +45,7 @@ from service.inference.registry import LoadError, Registry, list_models
 from service.metrics import Metrics
 from service.open_inference.routes import OpenInference
 from service.openapi.document import build_document, routes
+from service.page import static_files
 from service.paths import ROWS, STREAM
 from service.predictor import Predictor
 from service.settings import Settings, SettingsError, warn_of_unknown
@@ -79,8 +80,9 @@ def _around(app: ASGIApp) -> ASGIApp:
     models = list_models(settings.models_dir)
     document = msgspec.json.encode(build_document(settings))
     known = routes(settings)
+    pages = static_files.endpoints(_listing([*known, STREAM]))
     endpoints: dict[str, dict[str, Endpoint]] = {
-        "/": {"GET": _listing([*known, STREAM])},
+        **pages,
         "/docs.json": {"GET": _always(document)},
         "/predict": {"POST": predict},
         "/predict_batch": {"POST": predict_batch},
@@ -88,7 +90,7 @@ def _around(app: ASGIApp) -> ASGIApp:
         ROWS: {"POST": RowEvents(_worker).predict_rows},
         **OpenInference(_worker, settings.max_v2_batch).endpoints(models),
     }
-    paths = KnownPaths(known, models)
+    paths = KnownPaths(known, models, pages)
     streams = {STREAM: Streams(_worker)}
     gateway = Gateway(app, settings, paths, endpoints, lambda: _worker().gateway, streams=streams)
     return allow_origins(gateway, settings.cors_origins)

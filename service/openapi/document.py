@@ -47,7 +47,7 @@ from service.openapi.parts import (
     refusals,
     response,
 )
-from service.paths import ROWS
+from service.paths import DOCS, ROWS
 from service.settings import Settings
 from service.uploads import multipart_form, options, sequences
 
@@ -124,7 +124,7 @@ def build_document(settings: Settings) -> Json:
 
 def routes(settings: Settings) -> list[str]:
     """The paths that are answered, with `{model_name}` where each model has its own."""
-    return ["/", *_paths(settings)]
+    return ["/", DOCS, *_paths(settings)]
 
 
 def _paths(settings: Settings) -> Json:
