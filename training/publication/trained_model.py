@@ -10,6 +10,7 @@ from torch import nn
 from models.manifest import Calibration, Metric, Task
 from training.data.datasets import DataSet, Split
 from training.errors import TrainingDivergedError
+from training.networks.modules import RowClassifier
 from training.networks.row_streams import reads_row_by_row, row_stream
 from training.parity.candidates import (
     ParityCandidate,
