@@ -22,6 +22,7 @@ from service.errors import (
     NotReadyError,
     OutOfRangeError,
     RequestTimeoutError,
+    SlowClientError,
     TooCostlyError,
     TooManyRequestsError,
     UnauthorizedError,
@@ -63,6 +64,7 @@ _ANYWHERE: Errors = (
     UnexpectedFieldError,
     NotReadyError,
     RequestTimeoutError,
+    SlowClientError,
     InternalError,
 )
 _IMAGE: Errors = (EmptyFileError, NotAnImageError, ImageTooLargeError, TooCostlyError)
