@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,21 @@ import numpy as np
 import psutil
 import pytest
 
-from service.errors import NotAnImageError, TooCostlyError, TooManyRequestsError
+from service.errors import NotAnImageError, NotReadyError, TooCostlyError, TooManyRequestsError
 from service.execution.parser_pool import ParserError, ParserPool
 from service.images.read_image import read_image
 from tests.support.metrics import metrics
-from tests.support.parser_tasks import MIB, complain, compute, crash, echo, fail, refuse, take
+from tests.support.parser_tasks import (
+    MIB,
+    complain,
+    compute,
+    crash,
+    echo,
+    fail,
+    number,
+    refuse,
+    take,
+)
 from tests.support.project import ROOT
 
 DEADLINE = 30  # seconds
@@ -171,6 +182,65 @@ def test_the_process_that_forks_is_replaced_when_it_ends(
             child.kill()
             child.wait()
         return await p.run(echo, 1)
+
+    assert pool(ask) == [1]
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_fork_that_is_lost_on_its_way_is_asked_for_again(
+    slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that forks has taken the question, and ends before there is another."""
+    send = socket.send_fds
+    lost: list[psutil.Process] = []
+
+    def lose(control: socket.socket, *arguments: Any) -> int:
+        sent = send(control, *arguments)
+        if not lost:
+            [forker] = [c for c in psutil.Process().children() if c.pid not in before]
+            forker.kill()
+            forker.wait()
+            lost.append(forker)
+        return sent
+
+    async def ask(p: ParserPool) -> Any:
+        p.wait_until_ready()
+        forker = max(psutil.Process().children(), key=lambda c: c.create_time())
+        forker.suspend()  # so that it never forks
+        return await asyncio.gather(p.run(echo, 1, slow=slow), p.run(echo, 2, slow=slow))
+
+    before = {c.pid for c in psutil.Process().children()}
+    monkeypatch.setattr(socket, "send_fds", lose)
+    assert pool(ask, processes=2) == [[1], [2]]
+    assert lost
+
+
+def test_what_cannot_be_forked_is_for_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(p: ParserPool) -> Any:
+        p.wait_until_ready()
+        monkeypatch.setenv("PYTHONHOME", "/nowhere")  # no interpreter starts any more
+        for child in psutil.Process().children():
+            if "service.execution.parser_process" in child.cmdline():
+                child.kill()
+                child.wait()
+        with pytest.raises(NotReadyError) as raised:
+            await p.run(echo)
+        monkeypatch.delenv("PYTHONHOME")
+        return raised.value.headers["Retry-After"], await p.run(echo, 1)
+
+    assert pool(ask) == ("1", [1])
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_process_that_ended_while_it_had_nothing_to_do_is_none_that_took_too_much(
+    slow: bool,
+) -> None:
+    async def ask(p: ParserPool) -> Any:
+        idle = psutil.Process(await p.run(number, slow=slow))
+        idle.kill()
+        while psutil.pid_exists(idle.pid):
+            await asyncio.sleep(0.01)
+        return await p.run(echo, 1, slow=slow)
 
     assert pool(ask) == [1]
 
