@@ -43,7 +43,6 @@ RELIED_ON = (
     "bentoml:Service.to_asgi",
     "bentoml:Service.add_asgi_middleware",
     "starlette.applications:Starlette.add_middleware",
-    _ARBITER,
     _STOP,
     "circus.sockets:CircusSockets.close_all",
     # What `http/connection.py` calls and replaces.
@@ -136,7 +135,7 @@ def close_sockets_first() -> None:
     It would do so last: while the workers, which have closed theirs, finish their requests, the
     kernel would take connections that nobody serves.
     """
-    arbiter, stop_watchers = _parts[_ARBITER], _parts[_STOP]
+    arbiter, stop_watchers = pkgutil.resolve_name(_ARBITER), _parts[_STOP]
 
     def close_and_stop_watchers(self: Any, *arguments: Any, **options: Any) -> Any:
         if self._stopping:

@@ -21,9 +21,11 @@ from service.uploads.request_head import REQUEST_ID, request_id
 # Bytes that may come without the end of a head or a part of a body among them: of a head, of
 # trailers, of what stands before a chunk. Larger: a head holds up others for longer; smaller:
 # browsers' cookies and proxies' headers are refused.
-MOST_HEAD = 32 * 1024
-# Bytes parsed before a look whether they were too many, or enough requests for now.
+MOST_HEAD = 16 * 1024
+# Bytes parsed before a look whether they were too many, or enough for now.
 _SLICE = 8 * 1024
+# Parts of bodies that are taken before others have their turn; a byte each, they take time.
+_PARTS = 256
 # Seconds for a head from its first byte on, and, once a request has been refused, for its body.
 HEAD_SECONDS, _REFUSED_SECONDS = 10.0, 30.0
 
@@ -40,7 +42,8 @@ class Connection(HttpToolsProtocol):
     _without_offer = b""  # the head of a request that made an offer, until it is parsed without it
     _in_body = False
     _barren = 0  # bytes since a head's end or a part of a body
-    _ahead = b""  # what came while enough requests waited already
+    _ahead = b""  # what came while there was enough to do already
+    _parts = 0  # of bodies, since others had their turn
     _watch: asyncio.TimerHandle | None = None  # ends a connection that waits for its client
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -55,14 +58,16 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse `data`, as far as no requests wait for their turn."""
+        """Parse `data`, as far as no requests wait and it does not take long."""
         self._unset_keepalive_if_required()
-        data = self._ahead + data
+        data, self._parts = self._ahead + data, 0
         try:
             for start in range(0, len(data), _SLICE):
-                if self.pipeline:
+                if self.pipeline or self._parts > _PARTS:
                     self._ahead = data[start:]
                     self.flow.pause_reading()
+                    if not self.pipeline:
+                        self.loop.call_soon(self._go_on)
                     return
                 self._parse(data[start : start + _SLICE])
             self._ahead = b""
@@ -129,6 +134,7 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of a body has come."""
         self._barren = 0
+        self._parts += 1
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -141,11 +147,12 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer has been sent; go on with what had to wait."""
         super().on_response_complete()
-        if self._ahead and not self.pipeline and not self.transport.is_closing():
+        if self._ahead and not self.pipeline:
             self.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if not self.transport.is_closing():
+        if self._ahead and not self.transport.is_closing():
+            self.flow.resume_reading()
             self.data_received(b"")
 
     def timeout_keep_alive_handler(self) -> None:

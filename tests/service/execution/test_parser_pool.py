@@ -11,9 +11,15 @@ import numpy as np
 import psutil
 import pytest
 
-from service.errors import NotAnImageError, NotReadyError, TooCostlyError, TooManyRequestsError
+from service.errors import (
+    NotAnImageError,
+    NotReadyError,
+    TooCostlyError,
+    TooManyRequestsError,
+)
 from service.execution.parser_pool import ParserError, ParserPool
 from service.images.read_image import read_image
+from service.settings import BYTES_PER_PIXEL
 from tests.support.metrics import metrics
 from tests.support.parser_tasks import (
     MIB,
@@ -26,6 +32,7 @@ from tests.support.parser_tasks import (
     refuse,
     take,
 )
+from tests.support.pictures.sound_images import whole
 from tests.support.project import ROOT
 
 DEADLINE = 30  # seconds
@@ -43,11 +50,12 @@ def pool(
     seconds: float = 0.3,
     mebibytes: int = 512,
     max_wait: float = DEADLINE,
+    deadline: float = DEADLINE,
 ) -> Any:
     async def run() -> Any:
         made = ParserPool(processes, seconds, mebibytes * MIB, max_wait, metrics())
         try:
-            return await asyncio.wait_for(ask(made), DEADLINE)
+            return await asyncio.wait_for(ask(made), deadline)
         finally:
             made.close()
 
@@ -280,3 +288,23 @@ def test_an_image_is_read_there_as_here() -> None:
     expected = read_image(data, 10**6)
     assert found["finding"] == expected.finding
     np.testing.assert_array_equal(found["rows"], expected.rows)
+
+
+@pytest.mark.slow
+def test_with_the_memory_that_is_demanded_for_a_pixel_no_sound_image_is_called_broken() -> None:
+    times = 72
+    pixels = (28 * times) ** 2
+    most = BYTES_PER_PIXEL * pixels
+
+    async def ask(p: ParserPool) -> list[str]:
+        broken = []
+        for name, data in whole(times).items():
+            try:
+                await p.run(read_image, data, pixels, slow=True)
+            except TooCostlyError:
+                continue  # as is true of floats
+            except NotAnImageError:
+                broken.append(name)
+        return broken
+
+    assert pool(ask, seconds=DEADLINE, mebibytes=most // MIB, deadline=10 * DEADLINE) == []

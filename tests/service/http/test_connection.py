@@ -237,6 +237,27 @@ def test_few_requests_are_parsed_ahead_and_all_are_answered_in_order() -> None:
     assert [body for body, *_ in got(asyncio.run(talk()))] == [str(i) for i in range(count)]
 
 
+def test_a_body_in_many_small_parts_lets_others_have_their_turn_and_comes_whole() -> None:
+    body = b"a" * 30_000
+    parts = b"1\r\na\r\n" * len(body)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nX-Kept: yes\r\nTransfer-Encoding: chunked\r\n\r\n"
+    whole = head + parts + b"0\r\n\r\n"
+
+    async def talk() -> tuple[bytes, int]:
+        made, wire = connect(Echo())
+        made.data_received(whole[:100_000])
+        made.data_received(whole[100_000:])
+        turns = 0
+        while b"HTTP/1.1 200" not in wire.written:
+            turns += 1
+            await asyncio.sleep(0)
+        return wire.written, turns
+
+    written, turns = asyncio.run(talk())
+    assert got(written) == [[body.decode(), False, True]]
+    assert turns > 10
+
+
 class TestTimes:
     """A head in a hundredth of a second."""
 
