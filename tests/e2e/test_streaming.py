@@ -102,6 +102,21 @@ class TestEvents:
     ) -> None:
         response = http.post(f"/predict_rows{query}", **request_body)
         assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+        documented = http.get("/docs.json").json()["paths"]["/predict_rows"]["post"]["responses"]
+        assert f"`{code}`" in documented[str(status)]["description"]
+
+
+def test_the_list_at_the_root_says_which_models_can_be_read_row_by_row(http: httpx.Client) -> None:
+    listing = http.get("/").json()
+    assert {"/predict_rows", "/stream"} <= set(listing["routes"])
+    assert listing["default"] == "lstm"
+    models = {model.pop("name"): model for model in listing["models"]}
+    cpu = "CPUExecutionProvider"
+    one = {"task": "classify", "provider": cpu, "test_accuracy": None, "rows": True}
+    assert models["lstm"] == one
+    assert models["gru"] == {**one, "rows": False}
+    assert models["lstm-rows"] == {**one, "task": "classify_rows", "rows": False}
+    assert models["stateful"]["task"] == "regress"
 
 
 class TestTensors:

@@ -206,6 +206,7 @@ NEEDS = {
     "model": None,
     "gpu": None,
     "service": None if shutil.which("wrk") else "wrk is not installed",
+    "stream": None,
     "training": None if mnist.is_present(mnist.default_root()) else "there is no MNIST",
     "start": None,
 }
