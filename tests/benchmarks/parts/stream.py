@@ -21,6 +21,7 @@ from tests.support.published import picture
 from tests.support.servers.server import serve
 
 MEDIAN, WORST = 1.0, 2.0  # goals: milliseconds at the median and at the 99th percentile
+MANY = 50  # streams at once that the goals speak of
 ROWS = 28
 
 HOW = (
@@ -34,7 +35,7 @@ HOW = (
 class Budget:
     """How much is measured."""
 
-    streams: tuple[int, ...] = (1, 50)
+    streams: tuple[int, ...] = (1, MANY)
     seconds: float = 10
     pause: float = 0.05  # seconds from row to row: a digit in a second and a half
 
@@ -59,14 +60,15 @@ def table(found: dict[int, list[float]], seconds: float) -> Table:
     rows = Table(("streams at once", "rows a second", "p50, ms", "p99, ms", "p99.9, ms"), names=1)
     for streams, times in found.items():
         median, most, last = np.percentile(times, (50, 99, 99.9)).tolist()
+        goals = [
+            Goal("row's round trip, median", "at most", MEDIAN, median, "ms"),
+            Goal("row's round trip, p99", "at most", WORST, most, "ms"),
+        ]
         rows.add(
             str(streams),
             f"{len(times) / seconds:,.0f}",
             *(f"{value:.2f}" for value in (median, most, last)),
-            goals=[
-                Goal("row's round trip, median", "at most", MEDIAN, median, "ms"),
-                Goal("row's round trip, p99", "at most", WORST, most, "ms"),
-            ],
+            goals=goals if streams == MANY else (),
         )
     return rows
 
