@@ -19,7 +19,7 @@ DOCUMENT = build_document(
     )
 )
 INFER = "/v2/models/{model_name}/infer"
-ROUTES = ("/predict", "/predict_batch", "/predict_sequences", INFER)
+ROUTES = ("/predict", "/predict_batch", "/predict_sequences", "/predict_rows", INFER)
 
 
 def test_is_valid_openapi() -> None:
@@ -80,6 +80,20 @@ def test_an_option_may_be_given_in_the_query_or_in_the_body(route: str, options:
     assert {given["name"] for given in operation["parameters"]} == options
     assert {given["in"] for given in operation["parameters"]} == {"query"}
     assert options < body["schema"]["properties"].keys()
+
+
+def test_rows_are_read_from_a_form_or_from_json() -> None:
+    operation = DOCUMENT["paths"]["/predict_rows"]["post"]
+    options = {"model", "hidden", "stop_at", "preview"}
+    assert {given["name"] for given in operation["parameters"]} == options
+    form, json_body = operation["requestBody"]["content"].values()
+    assert form["schema"]["properties"].keys() == {"image", *options}
+    assert json_body["schema"]["properties"].keys() == {"rows", *options - {"preview"}}
+    assert operation["responses"]["200"]["content"].keys() == {"text/event-stream"}
+    schemas = DOCUMENT["components"]["schemas"]
+    told = {"row", "digit", "confidence", "probabilities", "hidden"}
+    assert schemas["RowPrediction"]["properties"].keys() == told
+    assert "rows" in schemas["EarlyPrediction"]["required"]
 
 
 def test_only_models_that_read_digits_are_offered_for_it(tmp_path: Path) -> None:
