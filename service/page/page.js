@@ -41,7 +41,7 @@ async function read() {
   try {
     await Promise.all(readers.map((reader) => readBy(reader, file, signal)));
     say(readers.map(({ spoken }) => spoken).join(" "));
-    by("badge").textContent = readers.map(({ brief }) => brief).join("  ");
+    by("badge").textContent = readers.map(({ brief }) => brief).join("   ");
   } catch (error) {
     if (error.name === "AbortError") return;
     asking.abort(); // a second model is not waited for

@@ -108,7 +108,7 @@ export class Reader {
   /** The answer in a corner's space. */
   get brief() {
     const { digit, accepted } = this.prediction;
-    return accepted ? `${digit}` : `${digit} ?`;
+    return accepted ? `${digit}` : `${digit}, not accepted`;
   }
 
   /** One sentence for those who do not see it. */
