@@ -1,5 +1,6 @@
 // The drawing board: strokes of mouse, pen, finger or keys, or a picture that was taken.
 
+import { decodeBase64 } from "./client.js";
 import { SIDE, paint } from "./strokes.js";
 
 const EMPTY = { strokes: [], picture: null };
@@ -51,14 +52,15 @@ export class Board {
   }
 
   /** The picture as it is sent: the file as it came, or the drawing in black on white. */
-  async toFile() {
+  toFile() {
     if (this.file) return this.file;
-    const canvas = new OffscreenCanvas(SIDE, SIDE);
+    const canvas = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE });
     const context = canvas.getContext("2d");
     context.fillStyle = "#fff";
     context.fillRect(0, 0, SIDE, SIDE);
     paint(context, this.state.strokes, "#000");
-    return new File([await canvas.convertToBlob({ type: "image/png" })], "digit.png", { type: "image/png" });
+    // Not by toBlob, which waits for an idle moment; there may be none for seconds.
+    return new File([decodeBase64(canvas.toDataURL("image/png").split(",")[1])], "digit.png", { type: "image/png" });
   }
 
   draw() {

@@ -65,6 +65,9 @@ function pause(seconds, signal) {
   });
 }
 
+/** The bytes that a text in base64 stands for. */
+export const decodeBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
 /** The server-sent events of a response: `{ event, data }`, the data parsed from JSON. */
 export async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

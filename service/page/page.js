@@ -1,7 +1,7 @@
 // The page: what is drawn or chosen goes to the service, and what it reads is shown.
 
 import { Board } from "./board.js";
-import { ServiceError, ask, events, keepKey, readKey } from "./client.js";
+import { ServiceError, ask, decodeBase64, events, keepKey, readKey } from "./client.js";
 import { Player } from "./player.js";
 import { ROWS, Reader } from "./reader.js";
 import { SAMPLES, SIDE, paint } from "./strokes.js";
@@ -33,15 +33,15 @@ async function read() {
   for (const reader of readers) reader.clear();
   player.clear();
   by("badge").textContent = "";
-  const file = board.empty ? null : await board.toFile();
+  const file = board.empty ? null : board.toFile();
   offerCommands(file);
-  if (!file || !readers.length || signal.aborted) return;
+  if (!file || !readers.length) return;
   player.play();
   for (const reader of readers) reader.wait();
   try {
     await Promise.all(readers.map((reader) => readBy(reader, file, signal)));
     say(readers.map(({ spoken }) => spoken).join(" "));
-    by("badge").textContent = readers.map(({ brief }) => brief).join("  ");
+    by("badge").textContent = readers.map(({ brief }) => brief).join("   ");
   } catch (error) {
     if (error.name === "AbortError") return;
     asking.abort(); // a second model is not waited for
@@ -78,8 +78,7 @@ async function rowsOf(reader, response, signal) {
 
 /** The 28 x 28 pixels, 0 to 255, of a grey PNG in base64. */
 async function decode(preview) {
-  const bytes = Uint8Array.from(atob(preview), (letter) => letter.charCodeAt(0));
-  const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+  const image = await createImageBitmap(new Blob([decodeBase64(preview)], { type: "image/png" }));
   const context = new OffscreenCanvas(ROWS, ROWS).getContext("2d");
   context.drawImage(image, 0, 0);
   return context.getImageData(0, 0, ROWS, ROWS).data.filter((_, i) => i % 4 === 0);

@@ -1,6 +1,7 @@
 // One model's reading: its answer, and the figure that follows it row by row.
 
 export const ROWS = 28;
+const SURE = 0.9;
 
 const REASONS = {
   blank: () => "There is no ink.",
@@ -107,7 +108,7 @@ export class Reader {
   /** The answer in a corner's space. */
   get brief() {
     const { digit, accepted } = this.prediction;
-    return accepted ? `${digit}` : `${digit} ?`;
+    return accepted ? `${digit}` : `${digit}, not accepted`;
   }
 
   /** One sentence for those who do not see it. */
@@ -149,10 +150,15 @@ export class Reader {
     const seen = first ? this.rows.slice(first - 1) : [];
     seen.forEach((row, i) => (row.changed = i > 0 && row.digit !== seen[i - 1].digit));
     if (!seen.length) return;
-    const [{ digit }] = seen;
+    const [{ digit, confidence }] = seen;
     const steps = this.changes.map((row) => `${row.digit} from row ${row.row}`);
-    const then = steps.length ? `It changed its mind: ${steps.join(", ")}.` : "It kept to that.";
-    this.find("minds").textContent = `The first ink, in row ${first}, it took for a ${digit}. ${then}`;
+    const unsure = seen.findLastIndex((row) => row.digit !== seen.at(-1).digit || row.confidence < SURE);
+    const sure = seen[unsure + 1];
+    this.find("minds").textContent = [
+      `With the first ink, in row ${first}, it guessed ${digit} (${percent(confidence)}).`,
+      steps.length ? `It changed its mind: ${steps.join(", ")}.` : "It kept to that.",
+      sure ? `It was over ${percent(SURE, 0)} sure after row ${sure.row} and stayed so.` : "",
+    ].join(" ").trim();
   }
 
   #writeNumbers() {

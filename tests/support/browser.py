@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 PROGRAM = "chromium"
 # Nothing of its own goes out, and no name but this machine's leads anywhere.
@@ -24,6 +24,9 @@ ARGUMENTS = (
 )
 # What the browser itself says of an answer that the page then tells in words.
 REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+
+PATIENCE = 30_000  # milliseconds, for machines that do other things too
+expect.set_options(timeout=PATIENCE)
 
 Points = Sequence[tuple[float, float]]
 
@@ -60,7 +63,7 @@ class Visit:
     def wait_for_digit(self, digit: int) -> None:
         """Until every model that is shown has read this."""
         for shown in self.page.locator(".reader .digit").all():
-            expect_text(shown, str(digit))
+            expect(shown).to_have_text(str(digit))
 
     def draw(self, points: Points) -> None:
         """One stroke of the mouse."""
@@ -97,12 +100,6 @@ class Visit:
         return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
 
 
-def expect_text(locator: Any, text: str) -> None:
-    from playwright.sync_api import expect
-
-    expect(locator).to_have_text(text, timeout=20_000)
-
-
 @contextlib.contextmanager
 def started() -> Iterator[Browser]:
     """The browser; where there is none, the test is skipped."""
@@ -120,7 +117,7 @@ def visiting(browser: Browser, url: str, path: str = "/", **options: Any) -> Ite
     """The page at `path` of the server at `url`, in a window with `options` of playwright."""
     context = browser.new_context(**options)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     visit = Visit(page, url)
 
     def requested(request: Request) -> None:

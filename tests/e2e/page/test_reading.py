@@ -139,7 +139,7 @@ def test_the_rows_are_played_and_the_bars_end_where_predict_does(
     choose(visit, PICTURE)
     visit.wait_for_digit(3)
     name = visit.page.locator("#row-name")
-    expect(name).to_have_text("Row 28 of 28", timeout=20_000)
+    expect(name).to_have_text("Row 28 of 28")
     expect(visit.page.get_by_role("button", name="Play")).to_be_enabled()
     files = {"image": PICTURE.read_bytes()}
     predicted = httpx.post(f"{shipped.url}/predict", files=files, timeout=30).json()
@@ -155,7 +155,7 @@ def test_the_rows_are_played_and_the_bars_end_where_predict_does(
 
 def test_the_slider_goes_back_to_any_row_and_shows_where_it_changed_its_mind(visit: Visit) -> None:
     choose(visit, PICTURE)
-    expect(visit.page.locator("#row-name")).to_have_text("Row 28 of 28", timeout=20_000)
+    expect(visit.page.locator("#row-name")).to_have_text("Row 28 of 28")
     visit.page.get_by_text("All numbers").click()
     rows = [row.split() for row in visit.page.locator("tbody tr").all_inner_texts()]
     told = re.findall(r"(\d) from row (\d+)", visit.text(".minds"))
@@ -177,7 +177,7 @@ def test_the_slider_goes_back_to_any_row_and_shows_where_it_changed_its_mind(vis
 
 def test_the_hidden_state_fills_from_top_to_bottom(visit: Visit) -> None:
     choose(visit, PICTURE)
-    expect(visit.page.locator("#row-name")).to_have_text("Row 28 of 28", timeout=20_000)
+    expect(visit.page.locator("#row-name")).to_have_text("Row 28 of 28")
     visit.page.get_by_role("slider", name="Row").fill("10")
     painted = visit.page.evaluate(
         """() => {
@@ -204,7 +204,7 @@ def test_all_is_shown_at_once_to_those_who_prefer_less_motion(
             }"""
         )
         choose(visit, PICTURE)
-        expect(visit.page.locator("#row-name")).to_have_text("Row 28 of 28", timeout=20_000)
+        expect(visit.page.locator("#row-name")).to_have_text("Row 28 of 28")
         seen = visit.page.evaluate("[...seen]")
         assert len(seen) < 10, "rows that came together are not played one by one"
 
