@@ -55,7 +55,8 @@ def _train(options: argparse.Namespace) -> None:
             folder = options.runs_dir / run_folder.run_name(name, data.name)
             best = run_folder.train(folder, recipe, data, device, options.existing).best_epoch
             print(
-                f"{folder.name}: best validation accuracy {best.validation_accuracy:.2%} "
+                f"{folder.name}: least validation loss {best.validation_loss:.4f}, accuracy "
+                f"{best.validation_accuracy:.2%} "
                 f"(epoch {best.number} of {recipe.epochs}), in {folder}"
             )
 

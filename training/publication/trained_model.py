@@ -24,7 +24,7 @@ from training.recipes.shipped import RECIPES, Recipe
 from training.recipes.tutorials import TUTORIALS, Tutorial
 from training.runs import checkpoint, run_folder, seed_runs
 from training.trainers.calibration import calibrate
-from training.trainers.trainer import evaluate
+from training.trainers.trainer import best_of, evaluate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def from_recipe(
     name = run_folder.run_name(recipe.name, data.name)
     finished = run_folder.finish(runs_dir / name, recipe, data, device)
     network = checkpoint.best_network(runs_dir / name, finished)
-    best = max(epoch.validation_accuracy for epoch in finished.history)
+    best = best_of(finished.history).validation_accuracy
     n = len(data.validation)
     candidates = parity_candidates(name, network, data)
     calibration, row_scores = _calibration(network, data), None

@@ -7,7 +7,7 @@ epoch, so that a run that was stopped after an epoch goes on exactly as if it ha
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -92,11 +92,8 @@ class Trainer:
 
     @property
     def best_epoch(self) -> Epoch:
-        """The first epoch with the least validation loss.
-
-        It is less noisy than the accuracy: of 5,000 images a few more or less are right by chance.
-        """
-        return min(self.history, key=lambda epoch: epoch.validation_loss)
+        """The epoch whose averaged weights are kept as the best."""
+        return best_of(self.history)
 
     @property
     def finished(self) -> bool:
@@ -204,6 +201,14 @@ class Trainer:
                 f"learning rate {rate:.3g}; what was saved after epoch {epoch - 1} is kept. Train "
                 "again with a lower learning_rate or clip_norm in the recipe."
             )
+
+
+def best_of(history: Sequence[Epoch]) -> Epoch:
+    """The first epoch with the least validation loss.
+
+    It is less noisy than the accuracy: of 5,000 images a few more or less are right by chance.
+    """
+    return min(history, key=lambda epoch: epoch.validation_loss)
 
 
 def _unsure(logits: Tensor) -> Tensor:
