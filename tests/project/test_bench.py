@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import bench
-from tests.benchmarks.parts import model, service, start, training
+from tests.benchmarks.parts import model, service, start, stream, training
 from tests.benchmarks.tools import matrix_products
 from tests.benchmarks.tools.conditions import sentence
 from tests.benchmarks.tools.load import Load
