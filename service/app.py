@@ -27,6 +27,7 @@ from service.bento import (
     PredictionsOutput,
     ResultsOutput,
     SequencesInput,
+    close_sockets_first,
     service_class,
 )
 from service.chunked_response import ChunkedResponse
@@ -45,6 +46,7 @@ from service.inference.registry import LoadError, Registry, list_models
 from service.metrics import Metrics
 from service.open_inference.routes import OpenInference
 from service.openapi.document import build_document, routes
+from service.page import static_files
 from service.paths import ROWS, STREAM
 from service.predictor import Predictor
 from service.settings import Settings, SettingsError, warn_of_unknown
@@ -79,8 +81,9 @@ def _around(app: ASGIApp) -> ASGIApp:
     models = list_models(settings.models_dir)
     document = msgspec.json.encode(build_document(settings))
     known = routes(settings)
+    pages = static_files.endpoints(_listing([*known, STREAM]))
     endpoints: dict[str, dict[str, Endpoint]] = {
-        "/": {"GET": _listing([*known, STREAM])},
+        **pages,
         "/docs.json": {"GET": _always(document)},
         "/predict": {"POST": predict},
         "/predict_batch": {"POST": predict_batch},
@@ -88,7 +91,7 @@ def _around(app: ASGIApp) -> ASGIApp:
         ROWS: {"POST": RowEvents(_worker).predict_rows},
         **OpenInference(_worker, settings.max_v2_batch).endpoints(models),
     }
-    paths = KnownPaths(known, models)
+    paths = KnownPaths(known, models, pages)
     streams = {STREAM: Streams(_worker)}
     gateway = Gateway(app, settings, paths, endpoints, lambda: _worker().gateway, streams=streams)
     return allow_origins(gateway, settings.cors_origins)
@@ -209,6 +212,12 @@ class RowReader:
         if self._registry is None:
             raise HTTPException(status_code=503, detail=self._problem)
         return True
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]  # BentoML is not typed
+    @staticmethod
+    def prepare_supervisor() -> None:
+        """Once, in the process that starts the workers."""
+        close_sockets_first()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML is not typed
     def shutdown(self) -> None:

@@ -3,7 +3,7 @@
 import hmac
 
 from service.errors import UnauthorizedError
-from service.paths import PROBES
+from service.paths import PROBES, is_static
 from service.settings import digest
 from service.uploads.request_head import RequestHead
 
@@ -11,14 +11,15 @@ from service.uploads.request_head import RequestHead
 def check_key(head: RequestHead, digests: frozenset[bytes]) -> None:
     """Let a request pass that carries one of the keys as `Authorization: Bearer KEY`.
 
-    Everything but the probes needs one, also the metrics and the documentation; without any digest,
-    nothing does.
+    Everything but the probes and the page's files needs one, also the metrics and `/docs.json`;
+    without any digest, nothing does. The page asks for the key itself.
 
     Raises:
         UnauthorizedError: it carries none.
 
     """
-    if not digests or head.path in PROBES:
+    page = is_static(head.path) or (head.path == "/" and head.prefers_html)
+    if not digests or page or head.path in PROBES:
         return
     scheme, _, key = head.authorization.partition(" ")
     found = digest(key.strip())

@@ -13,13 +13,20 @@ _OF_A_MODEL = re.compile(rf"{PROTOCOL}/models/([^/]+)(?:/versions/([^/]+))?(?:{R
 class KnownPaths:
     """The paths that lead somewhere, those of each published model included."""
 
-    def __init__(self, templates: Iterable[str], models: Iterable[str] = ()) -> None:
-        """Fill `{model_name}` in `templates` with each of `models`, `{model_version}` likewise."""
+    def __init__(
+        self, templates: Iterable[str], models: Iterable[str] = (), files: Iterable[str] = ()
+    ) -> None:
+        """Fill `{model_name}` in `templates` with each of `models`, `{model_version}` likewise.
+
+        `files` are answered too, and never named to who asks for something else.
+        """
         self._templates, self._models = sorted(templates), sorted(models)
         self._known = {
             template.replace("{model_name}", model).replace("{model_version}", VERSION)
             for template, model in product(self._templates, self._models)
-        } | {template for template in self._templates if "{" not in template}
+        }
+        self._known |= {template for template in self._templates if "{" not in template}
+        self._known |= set(files)
 
     def __contains__(self, path: str) -> bool:
         return path in self._known

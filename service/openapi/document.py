@@ -22,6 +22,7 @@ from service.errors import (
     NotReadyError,
     OutOfRangeError,
     RequestTimeoutError,
+    SlowClientError,
     TooCostlyError,
     TooManyRequestsError,
     UnauthorizedError,
@@ -47,7 +48,7 @@ from service.openapi.parts import (
     refusals,
     response,
 )
-from service.paths import ROWS
+from service.paths import DOCS, ROWS
 from service.settings import Settings
 from service.uploads import multipart_form, options, sequences
 
@@ -64,6 +65,7 @@ _ANYWHERE: Errors = (
     UnexpectedFieldError,
     NotReadyError,
     RequestTimeoutError,
+    SlowClientError,
     InternalError,
 )
 _IMAGE: Errors = (EmptyFileError, NotAnImageError, ImageTooLargeError, TooCostlyError)
@@ -124,7 +126,7 @@ def build_document(settings: Settings) -> Json:
 
 def routes(settings: Settings) -> list[str]:
     """The paths that are answered, with `{model_name}` where each model has its own."""
-    return ["/", *_paths(settings)]
+    return ["/", DOCS, *_paths(settings)]
 
 
 def _paths(settings: Settings) -> Json:

@@ -11,10 +11,13 @@ from starlette.types import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+REQUEST_ID = "X-Request-Id"
 NO_MODEL = "none"  # what metrics call it when no model was asked for, or none that exists
 
 _KEY = "rowreader.head"
 _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")  # nothing that could forge a line of the log
+_HTML, _JSON = "text/html", "application/json"
+_WEIGHT = re.compile(r"(?:^|;)\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.IGNORECASE)  # RFC 9110
 _DIGITS = 18  # of the length of any body; int() refuses more than thousands
 
 
@@ -29,6 +32,7 @@ class RequestHead:
     content_encoding: str
     content_length: int  # bytes; -1 where the head does not say, or not sensibly
     authorization: str
+    accept: str
     json_length: str | None  # `Inference-Header-Content-Length`, of the Open Inference Protocol
     # Found out on the way:
     endpoint: Endpoint | None = None  # ours that answers; None: BentoML does
@@ -50,10 +54,25 @@ class RequestHead:
             content_encoding=found.get(b"content-encoding", b"").decode("latin-1"),
             content_length=_length(found.get(b"content-length", b"")),
             authorization=found.get(b"authorization", b"").decode("latin-1"),
+            accept=found.get(b"accept", b"").decode("latin-1"),
             json_length=None if json_length is None else json_length.decode("latin-1"),
         )
         scope[_KEY] = head
         return head
+
+    @property
+    def prefers_html(self) -> bool:
+        """Whether `Accept` names HTML, as browsers do that open a page, and JSON with less weight.
+
+        What only `*/*` stands for is not named: curl and libraries get JSON.
+        """
+        weights = {_HTML: 0.0, _JSON: 0.0}
+        for entry in self.accept.split(","):
+            kind, _, parameters = entry.partition(";")
+            if (name := kind.strip().lower()) in weights:
+                weight = _WEIGHT.search(parameters)
+                weights[name] = float(weight[1]) if weight else 1.0
+        return weights[_HTML] > weights[_JSON]
 
 
 def head_of(scope: Scope) -> RequestHead:

@@ -66,7 +66,8 @@ def test_holds_the_service_and_the_models_and_nothing_else(project: Path, bento:
     service = {str(path.relative_to(project)) for path in modules}
     contract = {f"models/{path.name}" for path in (project / "models").glob("*.py")}
     model = {f"models/lstm/{file}" for file in ("manifest.json", "model.onnx", "model.pt")}
-    assert packed == service | contract | model | {"bentofile.yaml"}
+    page = {f"service/page/{path.name}" for path in (ROOT / "service/page").glob("*.*")}
+    assert packed == service | page | contract | model | {"bentofile.yaml"}
 
 
 def test_the_bento_answers(bento: Path, tmp_path: Path) -> None:

@@ -46,6 +46,13 @@ class TestKeys:
     def test_a_probe_needs_none(self, guarded: Server, probe: str) -> None:
         assert httpx.get(guarded.url + probe, timeout=30).status_code == 200
 
+    @pytest.mark.parametrize("path", ["/", "/page/page.js", "/docs", "/docs/swagger-ui.css"])
+    def test_the_page_that_asks_for_the_key_needs_none(self, guarded: Server, path: str) -> None:
+        headers = {"accept": "text/html,*/*;q=0.8"}
+        answer = httpx.get(guarded.url + path, headers=headers, timeout=30)
+        assert answer.status_code == 200
+        assert "predict_sequences" not in answer.text
+
     def test_none_is_logged(self, guarded: Server, keyed: httpx.Client) -> None:
         assert keyed.post("/predict", files=IMAGE).status_code == 200
         assert not [key for key in KEYS if key in guarded.log]

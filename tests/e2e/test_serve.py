@@ -149,6 +149,16 @@ def test_docs_are_valid_and_show_the_limits(http: httpx.Client) -> None:
     assert f"{SMALL_LIMITS['MAX_BODY_BYTES']} bytes" in json.dumps(docs)
 
 
+def test_who_wants_to_choose_a_model_is_told_of_each(http: httpx.Client) -> None:
+    listed = http.get("/").json()
+    assert listed["default"] == "lstm"
+    described = {model.pop("name"): model for model in listed["models"]}
+    assert described.keys() == {"lstm", "gru", "rnn", "stateful"}
+    on = {"provider": "CPUExecutionProvider", "test_accuracy": None, "rows": False}
+    assert described["gru"] == {"task": "classify", **on}
+    assert described["stateful"] == {"task": "regress", **on}
+
+
 def test_requests_that_come_at_once_share_runs_and_a_bad_one_harms_none(
     server: Server, http: httpx.Client
 ) -> None:

@@ -47,7 +47,7 @@ def test_a_path_that_is_answered(path: str) -> None:
         ("/v2/models/gru/versions/01/ready", ModelNotFoundError, "no version '01'"),
         ("/v2/models/gru/versions", NotFoundError, "no such route"),
         ("/v2/models/gru/", NotFoundError, "no such route"),
-        ("/v2/models", NotFoundError, "try /, /docs.json"),
+        ("/v2/models", NotFoundError, "try /, /docs, /docs.json"),
         ("/v2/", NotFoundError, "no such route"),
         ("/v1/models/gru", NotFoundError, "GET '/v1/models/gru'"),
     ],
@@ -55,6 +55,13 @@ def test_a_path_that_is_answered(path: str) -> None:
 def test_a_path_that_leads_nowhere(path: str, error: type[ApiError], message: str) -> None:
     with pytest.raises(error, match=message):
         PATHS.check("GET", path)
+
+
+def test_a_file_is_answered_and_named_to_nobody() -> None:
+    paths = KnownPaths(["/predict"], files=["/page/page.js"])
+    paths.check("GET", "/page/page.js")
+    with pytest.raises(NotFoundError, match=r"try /predict$"):
+        paths.check("GET", "/page/secret.js")
 
 
 def test_what_is_of_the_protocol() -> None:

@@ -1,0 +1,231 @@
+// The page: what is drawn or chosen goes to the service, and what it reads is shown.
+
+import { Board } from "./board.js";
+import { ServiceError, ask, decodeBase64, events, keepKey, readKey } from "./client.js";
+import { Player } from "./player.js";
+import { ROWS, Reader } from "./reader.js";
+import { SAMPLES, SIDE, paint } from "./strokes.js";
+
+const by = (id) => document.getElementById(id);
+const say = (text) => (by("spoken").textContent = text);
+
+let models = [];
+let readers = [];
+let asking = new AbortController(); // ends what is asked when there is something newer to ask
+
+const board = new Board(by("board"), {
+  onEnd: () => read(),
+  onPen: (down) => say(down ? "Pen down" : "Pen up"),
+});
+const player = new Player(() => readers);
+
+// Reading
+
+/** Asks every chosen model what it reads in the drawing, and shows it. */
+async function read() {
+  by("undo").disabled = !board.past.length;
+  by("clear").disabled = board.empty;
+  by("board-hint").hidden = !board.empty;
+  asking.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  tell();
+  for (const reader of readers) reader.clear();
+  player.clear();
+  by("badge").textContent = "";
+  const file = board.empty ? null : board.toFile();
+  offerCommands(file);
+  if (!file || !readers.length) return;
+  player.play();
+  for (const reader of readers) reader.wait();
+  try {
+    await Promise.all(readers.map((reader) => readBy(reader, file, signal)));
+    say(readers.map(({ spoken }) => spoken).join(" "));
+    by("badge").textContent = readers.map(({ brief }) => brief).join("   ");
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    asking.abort(); // a second model is not waited for
+    for (const reader of readers) reader.clear();
+    player.clear();
+    tell(error);
+  }
+}
+
+async function readBy(reader, file, signal) {
+  const began = performance.now();
+  const body = new FormData();
+  body.append("image", file, file.name);
+  const response = await ask(address(reader.model), { method: "POST", body, signal, onWait });
+  const prediction = reader.model.rows ? await rowsOf(reader, response, signal) : await response.json();
+  const milliseconds = performance.now() - began;
+  const pixels = await decode(prediction.preview);
+  if (!signal.aborted) reader.finish(prediction, pixels, milliseconds);
+}
+
+/** Where `model` is asked: row by row if it can be. */
+const address = ({ name, rows }) => rows ? `predict_rows?model=${encodeURIComponent(name)}&hidden=true&preview=true` : `predict?model=${encodeURIComponent(name)}&preview=true`;
+
+/** Hands the rows to `reader` as they come; the prediction that ends them. */
+async function rowsOf(reader, response, signal) {
+  for await (const { event, data } of events(response)) {
+    if (signal.aborted) throw new DOMException("no longer wanted", "AbortError");
+    if (event === "row") reader.addRow(data);
+    if (event === "prediction") return data;
+    if (event === "error") throw new ServiceError(data.error);
+  }
+  throw new ServiceError({ code: "cut_off", status: 0, message: "The answer was cut off before its end." });
+}
+
+/** The 28 x 28 pixels, 0 to 255, of a grey PNG in base64. */
+async function decode(preview) {
+  const image = await createImageBitmap(new Blob([decodeBase64(preview)], { type: "image/png" }));
+  const context = new OffscreenCanvas(ROWS, ROWS).getContext("2d");
+  context.drawImage(image, 0, 0);
+  return context.getImageData(0, 0, ROWS, ROWS).data.filter((_, i) => i % 4 === 0);
+}
+
+// What goes wrong
+
+/** Shows a failure in the service's words; without one, clears what was shown. */
+function tell(error) {
+  by("problem").hidden = by("waiting").hidden = true;
+  if (!error) return;
+  if (error.status === 401) {
+    by("key-form").hidden = false;
+    by("key").focus();
+    if (!readKey()) return; // nothing is wrong yet: nobody has given a key
+  }
+  by("problem").textContent = error.message;
+  by("problem").hidden = false;
+}
+
+function onWait(seconds, error) {
+  by("waiting").hidden = !seconds;
+  by("waiting").textContent = `The service is busy (${error.message}). Trying again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`;
+}
+
+by("key-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  keepKey(by("key").value.trim());
+  await start();
+});
+
+// Models
+
+/** Learns which models there are; asks for a key if that needs one. */
+async function start() {
+  try {
+    const listed = await (await ask(".", { onWait })).json();
+    by("key-form").hidden = true;
+    models = listed.models.filter(({ task }) => task === "classify");
+    if (!models.length) await ask("readyz"); // which says why there are none
+    offerModels(listed.default);
+    await read();
+  } catch (error) {
+    tell(error);
+  }
+}
+
+function offerModels(chosen) {
+  const option = ({ name }) => new Option(name, name);
+  by("model").replaceChildren(...models.map(option));
+  by("model").value = chosen;
+  by("beside").replaceChildren(new Option("none", ""), ...models.map(option));
+  showReaders();
+}
+
+function showReaders() {
+  const names = [...new Set([by("model").value, by("beside").value])].filter(Boolean);
+  readers = names.map((name) => new Reader(models.find((model) => model.name === name), (row) => player.go(row)));
+  by("readers").replaceChildren(...readers.map(({ root }) => root));
+  by("readers").classList.toggle("two", readers.length === 2);
+  by("player").hidden = !readers.some(({ model }) => model.rows);
+}
+
+for (const id of ["model", "beside"]) {
+  by(id).addEventListener("change", () => {
+    showReaders();
+    read();
+  });
+}
+
+// Pictures
+
+by("undo").addEventListener("click", () => board.undo());
+by("clear").addEventListener("click", () => {
+  board.clear();
+  by("board").focus();
+});
+by("pen").addEventListener("input", () => (board.width = Number(by("pen").value)));
+for (const [button, input] of [["choose", "file"], ["photograph", "camera"]]) {
+  by(button).addEventListener("click", () => by(input).click());
+  by(input).addEventListener("change", () => {
+    take(by(input).files);
+    by(input).value = ""; // so that the same file can be chosen again
+  });
+}
+addEventListener("paste", (event) => take(event.clipboardData.files));
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  addEventListener(kind, (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    document.body.classList.toggle("dropping", kind === "dragenter" || kind === "dragover");
+    if (kind === "drop") take(event.dataTransfer.files);
+  });
+}
+
+function take([file]) {
+  if (file) board.takeFile(file);
+}
+
+for (const { name, strokes } of SAMPLES) {
+  const button = Object.assign(document.createElement("button"), { type: "button", title: `Read ${name}` });
+  const canvas = Object.assign(document.createElement("canvas"), { width: 112, height: 112 });
+  button.setAttribute("aria-label", `Sample: ${name}`);
+  button.append(canvas);
+  button.addEventListener("click", () => board.takeStrokes(strokes));
+  by("samples").append(button);
+  const context = canvas.getContext("2d");
+  const draw = () => {
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, 112, 112);
+    context.scale(112 / SIDE, 112 / SIDE);
+    paint(context, strokes, getComputedStyle(canvas).color);
+  };
+  draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+}
+
+// Commands
+
+/** Shows how to ask the same with curl, and offers the picture that it sends. */
+function offerCommands(file) {
+  const name = file?.name ?? "digit.png";
+  const [model] = readers.map((reader) => reader.model);
+  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+  const key = readKey() ? ' -H "Authorization: Bearer $ROWREADER_KEY"' : "";
+  const curl = (options, path) => `curl ${options}-F image=@${/^[\w.-]+$/.test(name) ? name : quoted(name)}${key} ${quoted(new URL(path, location.href).href)}`;
+  by("curl-predict").textContent = curl("", `predict${model ? `?model=${encodeURIComponent(model.name)}` : ""}`);
+  by("curl-rows").textContent = model?.rows ? curl("-N ", address(model)) : "";
+  by("command-rows").hidden = !model?.rows;
+  const drawn = file && !board.file;
+  by("save").hidden = !drawn;
+  URL.revokeObjectURL(by("save").href);
+  if (drawn) by("save").href = URL.createObjectURL(file);
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    const code = by(button.dataset.copy);
+    getSelection().selectAllChildren(code);
+    // Only pages of secure origins, localhost among them, have a clipboard.
+    const copied = await (navigator.clipboard?.writeText(code.textContent).then(() => true, () => false) ?? document.execCommand("copy"));
+    const label = button.querySelector("span");
+    label.textContent = copied ? "Copied" : "Selected";
+    say(copied ? "Copied" : "Selected; copy it with your keys");
+    setTimeout(() => (label.textContent = "Copy"), 2000);
+  });
+}
+
+offerCommands(null);
+start();
