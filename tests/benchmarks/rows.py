@@ -32,12 +32,12 @@ def main() -> None:
 
 def draw(readings: list[RowReading]) -> Figure:
     """A panel a model: both curves over the rows, with early decisions marked."""
-    figure = Figure(figsize=(4 * len(readings), 3.6))
+    figure = Figure(figsize=(max(6, 4 * len(readings)), 4))
     panels = figure.subplots(1, len(readings), sharey=True, squeeze=False)[0]
     for axes, reading in zip(panels, readings, strict=True):
         _draw(axes, reading)
     panels[0].set_ylabel("% of the test images")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.set_layout_engine("constrained")
     return figure
 
@@ -47,23 +47,13 @@ def _draw(axes: Axes, reading: RowReading) -> None:
     axes.plot(rows, 100 * np.array(reading.accuracies), color="C0", label="right after that row")
     confidences = 100 * np.array(reading.confidences)
     axes.plot(rows, confidences, color="C1", linestyle="--", label="mean calibrated confidence")
-    early = reading.early_decisions
-    axes.scatter(
-        [decision.rows for decision in early],
-        [100 * decision.accuracy for decision in early],
-        color="C2",
-        zorder=3,
-        label="decided early, at the mean row",
-    )
-    for decision in early:
-        axes.annotate(
-            f"{decision.stop_at:g}",
-            (decision.rows, 100 * decision.accuracy),
-            xytext=(6, -3),
-            textcoords="offset points",
-            va="top",
-            fontsize=8,
+    for decision, marker in zip(reading.early_decisions, "os^", strict=True):
+        axes.plot(
+            decision.rows,
+            100 * decision.accuracy,
+            marker,
             color="C2",
+            label=f"decided early: stop_at={decision.stop_at:g}, at the mean row",
         )
     axes.set(title=reading.whole, xlabel="rows read", xlim=(1, len(rows)), ylim=(0, 103))
     axes.set_xticks([1, 7, 14, 21, 28])
