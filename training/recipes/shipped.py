@@ -173,7 +173,7 @@ _ALL = (
         hidden_size=160,
         epochs=30,
         floors={"mnist": 0.992, "digits": 0.95},
-        augmentation=_UPLOADS,
+        augmentation=dataclasses.replace(_UPLOADS, elastic=1.5),
         hands=_HANDS,
         row_weight=_ROW_WEIGHT,
         outliers=_OUTLIERS,
