@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three small published models; `gru` reads one digit more than there is, `rnn` two.
 
-    `lstm` can be read row by row, too (by ONNX Runtime).
+    `lstm` can be read row by row, too.
     """
     root = tmp_path_factory.mktemp("models")
     for shift, name in enumerate(("lstm", "gru", "rnn")):

@@ -19,6 +19,7 @@ from service.inference.model import Model, Run
 
 _DIGEST_BYTES: Final = 32
 _HEAD: Final = struct.Struct("<BB10d")  # the rows read, whether there was ink, ten probabilities
+_ROUNDING: Final = 1e-6  # of the sum of ten probabilities
 _WIRE: Final = np.dtype("<f4")
 
 
@@ -91,14 +92,21 @@ class RowClassifier:
                 28th.
             hidden: whether to tell the hidden state too, which is known after the last row only.
 
+        Its result raises `NotFiniteError` where a state that was made up leads to no probabilities.
+
         """
         inputs = {self._rows: rows[np.newaxis], **progress.state}
         ink = progress.ink or bool(rows.any())
 
         def finish(outputs: Arrays) -> tuple[list[RowPrediction], Progress]:
             end = progress.row + len(rows)
-            scaled = outputs[self._logits][0] / self._temperatures[progress.row : end]
-            probabilities = softmax(scaled)  # (t, 10)
+            logits = outputs[self._logits][0]  # (t, 10)
+            if not np.isfinite(logits).all():  # only a state that was made up leads there
+                raise NotFiniteError(
+                    "the state leads to numbers that are not finite; begin anew, or send one as it "
+                    "was handed out"
+                )
+            probabilities = softmax(logits / self._temperatures[progress.row : end])
             best = probabilities.argmax(axis=1)
             found = [
                 RowPrediction(row, self._digits[digit], values[digit], values)
@@ -129,7 +137,7 @@ class RowClassifier:
         """The progress that `pack` has made `data` of.
 
         Raises:
-            WrongStateError: it is of another model, or has another length.
+            WrongStateError: it is of another model, has another length, or was altered.
             NotFiniteError: a number in it is not finite.
             WrongShapeError: it has read more rows than there are.
 
@@ -151,6 +159,10 @@ class RowClassifier:
         if not (np.isfinite(values).all() and np.isfinite(probabilities).all()):
             raise NotFiniteError(
                 "the state holds numbers that are not finite; send it as it was handed out"
+            )
+        if row and (min(probabilities) < 0 or abs(sum(probabilities) - 1) > _ROUNDING):
+            raise WrongStateError(
+                "the state holds probabilities that are none; send it as it was handed out"
             )
         if row > SIDE:
             raise WrongShapeError(f"the state is that after row {row}, a digit has {SIDE}")

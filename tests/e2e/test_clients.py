@@ -53,7 +53,7 @@ def test_a_connection_goes_on_after_such_an_offer(server: Server) -> None:
     assert b'"code":"empty_batch"' in found
 
 
-def test_a_websocket_is_refused_as_one(server: Server) -> None:
+def test_a_websocket_where_there_is_none_is_refused_as_one(server: Server) -> None:
     port = urlsplit(server.url).port or 0
     handshake = (
         b"GET /predict HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -61,7 +61,7 @@ def test_a_websocket_is_refused_as_one(server: Server) -> None:
     )
     with socket.create_connection(("127.0.0.1", port), 10) as line:
         line.sendall(handshake)
-        assert line.recv(4096).startswith(b"HTTP/1.1 403 ")
+        assert line.recv(4096).startswith(b"HTTP/1.1 404 ")
 
 
 def test_an_offer_in_a_body_is_part_of_the_body(server: Server) -> None:

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.e2e
 # test_operators.py and test_unready.py.
 OF_STATE = {"unauthorized", "origin_not_allowed", "not_ready", "too_many_requests", "too_costly",
             "timeout"}  # fmt: skip
+# What is told over a WebSocket only: see test_streaming.py.
+OF_STREAMS = {"wrong_state"}
 # What no request may bring about: that is what `test_fuzz.py` is for.
 OF_NO_REQUEST = {"internal"}
 
@@ -50,10 +52,11 @@ def test_a_refused_request(server: Server, http: httpx.Client, request_: Refused
 
 def test_every_code_is_provoked_on_a_route_of_its_form() -> None:
     native = {code for _, path, _, code, _ in REFUSED if not of_protocol(path)}
-    assert native | OF_STATE | OF_NO_REQUEST | {"unknown_tensor"} == ERRORS.keys()
+    unasked = OF_STATE | OF_STREAMS | OF_NO_REQUEST
+    assert native | unasked | {"unknown_tensor"} == ERRORS.keys()
     protocol = {code for _, path, _, code, _ in REFUSED if of_protocol(path)}
     of_images = {"image_too_large", "not_an_image", "empty_file", "not_a_file", "wrong_task"}
-    assert protocol | OF_STATE | OF_NO_REQUEST | of_images == ERRORS.keys()
+    assert protocol | unasked | of_images == ERRORS.keys()
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO")

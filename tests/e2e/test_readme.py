@@ -59,7 +59,7 @@ def test_curl_is_answered_as_it_stands_there(
     done = subprocess.run(
         ["bash", "-c", f"{command} --silent"], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    answer = json.loads(done.stdout)
+    answer = json.loads(done.stdout.rpartition("\ndata: ")[2])  # of events the last one's
     sent = re.findall(r"=@docs/(\w+)\.png", command)
     predictions = answer if isinstance(answer, list) else [answer]
     if sent:

@@ -102,6 +102,21 @@ class TestEvents:
     ) -> None:
         response = http.post(f"/predict_rows{query}", **request_body)
         assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+        documented = http.get("/docs.json").json()["paths"]["/predict_rows"]["post"]["responses"]
+        assert f"`{code}`" in documented[str(status)]["description"]
+
+
+def test_the_list_at_the_root_says_which_models_can_be_read_row_by_row(http: httpx.Client) -> None:
+    listing = http.get("/").json()
+    assert {"/predict_rows", "/stream"} <= set(listing["routes"])
+    assert listing["default"] == "lstm"
+    models = {model.pop("name"): model for model in listing["models"]}
+    cpu = "CPUExecutionProvider"
+    one = {"task": "classify", "provider": cpu, "test_accuracy": None, "rows": True}
+    assert models["lstm"] == one
+    assert models["gru"] == {**one, "rows": False}
+    assert models["lstm-rows"] == {**one, "task": "classify_rows", "rows": False}
+    assert models["stateful"]["task"] == "regress"
 
 
 class TestTensors:
@@ -224,8 +239,14 @@ class TestWebSocket:
             read(socket, SEVEN)
             state = base64.b64decode(ask(socket, {"state": True})["state"])
         nan = np.array([np.nan], "<f4").tobytes()
+        sure = np.array([5.0] * 10, "<f8").tobytes()
         altered = {
-            "wrong_state": (b"x" + state[1:], state[:-1], state + b"x"),
+            "wrong_state": (
+                b"x" + state[1:],
+                state[:-1],
+                state + b"x",
+                state[:34] + sure + state[114:],
+            ),
             "not_finite": (state[:-4] + nan,),
             "wrong_shape": (state[:32] + b"\x1d" + state[33:],),
         }
@@ -235,6 +256,18 @@ class TestWebSocket:
                     socket.send(json.dumps({"state": base64.b64encode(changed).decode()}))
                     _, [said] = closed(socket)
                 assert said["error"]["code"] == error
+
+    def test_a_state_that_leads_nowhere_is_the_sender_s_fault(self, server: Server) -> None:
+        with opened(server) as socket:
+            read(socket, SEVEN[:28])
+            state = base64.b64decode(ask(socket, {"state": True})["state"])
+        huge = np.full((len(state) - 114) // 4, 3e38, "<f4").tobytes()
+        with opened(server) as socket:
+            made_up = base64.b64encode(state[:114] + huge).decode()
+            assert ask(socket, {"state": made_up}) == {"row": 1}
+            socket.send(SEVEN[:28])
+            code, [said] = closed(socket)
+        assert (code, said["error"]["code"]) == (POLICY, "not_finite")
 
     @pytest.mark.parametrize(
         ("query", "error"),

@@ -30,7 +30,8 @@ GRAPHS = {
     "autoencoder-encoder": "autoencoder",
     "sine": "sine",
 }  # of the other tasks, and the recipe of each
-ALL = sorted([*NAMES, *GRAPHS])
+STREAMS = tuple(f"{name}-rows" for name in NAMES)  # what reads row by row, beside each
+ALL = sorted([*NAMES, *STREAMS, *GRAPHS])
 each_graph = pytest.mark.parametrize("name", GRAPHS)
 
 
@@ -140,6 +141,50 @@ def test_every_form_was_proven_at_every_batch_size(shipped: Manifest) -> None:
         assert row.max_difference <= ATOL
         assert row.agreed == row.n == 10_000
         assert row.accuracy == accuracy
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_reads_row_by_row_belongs_to_its_classifier_and_says_what_it_is_worth(
+    name: str,
+) -> None:
+    whole, rows = verified(name), verified(f"{name}-rows")
+    reading = rows.row_reading
+    assert reading is not None
+    assert (reading.whole, reading.whole_sha256) == (name, whole.file("onnx").sha256)
+    assert (rows.task, rows.recipe, rows.calibration) == (
+        "classify_rows",
+        whole.recipe,
+        whole.calibration,
+    )
+    assert len(reading.temperatures) == 28
+    assert reading.accuracies[-1] == whole.metric("test", "accuracy").value
+    assert [early.stop_at for early in reading.early_decisions] == [0.9, 0.99, 0.999]
+    for row in rows.parity:
+        assert row.max_difference <= ATOL
+        assert row.agreed == row.n == 10_000
+        assert (row.growth is None) == (row.batch_size != max(BATCH_SIZES))
+        assert row.growth is None or row.growth <= MAX_GROWTH
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_rows_one_by_one_decide_as_the_whole_digits(
+    shipped: Manifest, kind: Kind, mnist_root: Path
+) -> None:
+    rows = as_rows(load("mnist", mnist_root).test.images[:1_000]).numpy()
+    whole = opened(shipped.name, kind).run({"rows": rows})["logits"]
+    described = verified(f"{shipped.name}-rows")
+    stream = opened(described.name, kind)
+    dims = {
+        tensor.name: [dim for dim in tensor.dims if isinstance(dim, int)]
+        for tensor in described.inputs
+    }
+    states = {s.input: np.zeros((1_000, *dims[s.input]), np.float32) for s in described.states}
+    for row in np.split(rows, 28, axis=1):
+        outputs = stream.run({"rows": row, **states})
+        states = {s.input: outputs[s.output] for s in described.states}
+    np.testing.assert_allclose(outputs["logits"][:, 0], whole, rtol=0, atol=ATOL)
+    assert (outputs["logits"][:, 0].argmax(1) == whole.argmax(1)).all()
 
 
 @EACH

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import bench
-from tests.benchmarks.parts import model, service, start, training
+from tests.benchmarks.parts import model, service, start, stream, training
 from tests.benchmarks.tools import matrix_products
 from tests.benchmarks.tools.conditions import sentence
 from tests.benchmarks.tools.load import Load
@@ -202,10 +202,17 @@ def test_only_what_ships_by_default_has_goals_for_its_start() -> None:
     assert [goal.verdict for _, goal in start.table(found).goals] == ["not reached", "reached"]
 
 
+def test_the_goals_of_a_row_speak_of_fifty_streams() -> None:
+    found = {1: [3.0] * 10, stream.MANY: [0.5] * 98 + [3.0] * 2}
+    verdicts = [(row, goal.verdict) for row, goal in stream.table(found, seconds=1).goals]
+    assert verdicts == [("50", "reached"), ("50", "not reached")]
+
+
 NEEDS = {
     "model": None,
     "gpu": None,
     "service": None if shutil.which("wrk") else "wrk is not installed",
+    "stream": None,
     "training": None if mnist.is_present(mnist.default_root()) else "there is no MNIST",
     "start": None,
 }

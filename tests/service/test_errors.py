@@ -29,6 +29,7 @@ STATUS_BY_CODE = {
     "unexpected_field": 422,
     "not_a_file": 422,
     "empty_batch": 422,
+    "wrong_state": 422,
     "too_costly": 422,
     "wrong_type": 422,
     "wrong_shape": 422,

@@ -19,7 +19,7 @@ DOCUMENT = build_document(
     )
 )
 INFER = "/v2/models/{model_name}/infer"
-ROUTES = ("/predict", "/predict_batch", "/predict_sequences", INFER)
+ROUTES = ("/predict", "/predict_batch", "/predict_sequences", "/predict_rows", INFER)
 
 
 def test_is_valid_openapi() -> None:
@@ -82,6 +82,20 @@ def test_an_option_may_be_given_in_the_query_or_in_the_body(route: str, options:
     assert options < body["schema"]["properties"].keys()
 
 
+def test_rows_are_read_from_a_form_or_from_json() -> None:
+    operation = DOCUMENT["paths"]["/predict_rows"]["post"]
+    options = {"model", "hidden", "stop_at", "preview"}
+    assert {given["name"] for given in operation["parameters"]} == options
+    form, json_body = operation["requestBody"]["content"].values()
+    assert form["schema"]["properties"].keys() == {"image", *options}
+    assert json_body["schema"]["properties"].keys() == {"rows", *options - {"preview"}}
+    assert operation["responses"]["200"]["content"].keys() == {"text/event-stream"}
+    schemas = DOCUMENT["components"]["schemas"]
+    told = {"row", "digit", "confidence", "probabilities", "hidden"}
+    assert schemas["RowPrediction"]["properties"].keys() == told
+    assert "rows" in schemas["EarlyPrediction"]["required"]
+
+
 def test_only_models_that_read_digits_are_offered_for_it(tmp_path: Path) -> None:
     publish(tmp_path, "lstm")
     publish_stateful(tmp_path)
@@ -108,7 +122,7 @@ def test_the_error_body_lists_every_code() -> None:
 
 @pytest.mark.parametrize("error", known_errors())
 def test_every_error_is_found_with_the_routes_or_belongs_to_none(error: type[ApiError]) -> None:
-    of_no_route = {"not_found", "origin_not_allowed"}
+    of_no_route = {"not_found", "origin_not_allowed", "wrong_state"}
     documented = [
         route
         for route in ROUTES

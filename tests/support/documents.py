@@ -23,6 +23,9 @@ from tests.support.project import ROOT
 from tests.support.servers import request_path
 from training.recipes.shipped import RECIPES
 
+# Of the table of what is known after a row.
+_ROWS, _STOPS = (7, 14, 21, 28), (0.9, 0.99, 0.999)
+
 README = ROOT / "README.md"
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 
@@ -146,6 +149,23 @@ def _proofs(manifest: Manifest) -> Iterator[tuple[str, ...]]:
         yield form, provider, f"{difference:.1e}", asked
 
 
+def row_readings() -> str:
+    """What each classifier of rows is worth after some rows, and decides early, by its manifest."""
+    rows = []
+    found = [read(folder).row_reading for folder in discover(Path(models.__file__).parent)]
+    for reading in filter(None, found):
+        early = [
+            f"{decision.accuracy:.2%} after {decision.rows:.1f} rows"
+            for decision in reading.early_decisions
+        ]
+        after = [f"{reading.accuracies[row - 1]:.1%}" for row in _ROWS]
+        error = f"{max(reading.calibration_errors):.3f}"
+        rows.append((f"`{reading.whole}`", *after, error, *early))
+    after = [f"right after row {row}" for row in _ROWS]
+    stops = [f"`stop_at={stop:g}`" for stop in _STOPS]
+    return table(("model", *after, "worst calibration error", *stops), rows)
+
+
 def shipped() -> str:
     """How every published model was made and what it came to, from the manifests."""
     rows = []
@@ -212,6 +232,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "results": results,
     "proofs": proofs,
     "shipped": shipped,
+    "row-readings": row_readings,
     "service-rooms": service_rooms,
     "training-rooms": training_rooms,
     "request": request_path.drawing,

@@ -4,8 +4,9 @@ A picture of `digit` holds two bright rows whose distance tells the digit, and t
 off. Like MNIST's digits it is 20 on its long side and has its mass in the middle.
 """
 
+import warnings
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import onnx
@@ -15,6 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 from models import manifest
 from models.manifest import FILENAME, File, Manifest, Role, RowReading, State, Task, Tensor
 from service.inference.model import Run
+
+if TYPE_CHECKING:
+    import torch
 
 T = TypeVar("T")
 
@@ -39,7 +43,7 @@ def publish(root: Path, name: str, *, shift: int = 0, task: Task = "classify") -
 
 
 def publish_rows(root: Path, name: str, *, shift: int = 0) -> Path:
-    """The row stream of `publish(root, name, shift=shift)`, which lies there: `NAME-rows` (ONNX).
+    """The row stream of `publish(root, name, shift=shift)`, which lies there, in both forms.
 
     Its state is the last 28 rows, so that it has read what the whole model reads after the 28th.
     """
@@ -73,6 +77,7 @@ def publish_rows(root: Path, name: str, *, shift: int = 0) -> Path:
         ],
     )
     _save(folder / "model.onnx", graph)
+    _script_rows(folder / "model.pt", np.ascontiguousarray(window))
     whole = manifest.read(root / name).file("onnx")
     row_reading = RowReading(
         whole=name,
@@ -147,9 +152,7 @@ def write_onnx(path: Path, matrix: NDArray[np.float32], batch: int | str = "batc
 
 
 def write_torchscript(path: Path, matrix: NDArray[np.float32]) -> None:
-    """The same as `write_onnx`, traced by torch; its deprecation is known."""
-    import warnings
-
+    """The same as `write_onnx`, scripted by torch."""
     import torch
 
     class Reader(torch.nn.Module):
@@ -160,11 +163,36 @@ def write_torchscript(path: Path, matrix: NDArray[np.float32]) -> None:
         def forward(self, rows: torch.Tensor) -> torch.Tensor:
             return rows.flatten(1) @ self.matrix
 
+    _script(Reader(), path)
+
+
+def _script_rows(path: Path, window: NDArray[np.float32]) -> None:
+    """The same as the graph of `publish_rows`, scripted by torch."""
+    import torch
+
+    class Reader(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.window = torch.nn.Parameter(torch.from_numpy(window))
+
+        def forward(
+            self, rows: torch.Tensor, hidden: torch.Tensor
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            seen = torch.cat([hidden, rows], 1)
+            scores = torch.conv1d(seen[:, 1:].transpose(1, 2), self.window)
+            return scores.transpose(1, 2), seen[:, -28:]
+
+    _script(Reader(), path)
+
+
+def _script(module: "torch.nn.Module", path: Path) -> None:
+    """Write `module` as TorchScript, whose deprecation is known."""
+    import torch
+
     with warnings.catch_warnings():
         for category in (DeprecationWarning, FutureWarning):
             warnings.filterwarnings("ignore", r"`torch\.jit\.", category)
-        module = torch.jit.freeze(torch.jit.script(Reader().eval()))
-        torch.jit.save(module, str(path))
+        torch.jit.save(torch.jit.freeze(torch.jit.script(module.eval())), str(path))
 
 
 def finished(run: Run[T]) -> T:

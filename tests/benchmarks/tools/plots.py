@@ -76,6 +76,21 @@ def _service(samples: Samples) -> Figure:
     return figure
 
 
+def _stream(samples: Samples) -> Figure:
+    """The share of rows that are answered within a time, a line a number of streams."""
+    figure = Figure(figsize=(5, 3.5))
+    axes = figure.subplots()
+    for streams, times in samples.items():
+        shares = np.linspace(0, 100, len(times))
+        axes.plot(np.sort(times), shares, label=f"{streams} at once")
+    axes.axhline(50, color="grey", linewidth=0.5)
+    axes.axhline(99, color="grey", linewidth=0.5)
+    longest = max(np.percentile(times, 99.9) for times in samples.values())
+    axes.set(xlabel="ms until a row is answered", ylabel="% of the rows", xlim=(0, 1.2 * longest))
+    axes.legend()
+    return figure
+
+
 def _training(samples: Samples) -> Figure:
     """Accuracy on the test images over the seconds of training, a line a loop, a panel a device."""
     figure = Figure(figsize=(6 * len(samples), 4))
@@ -129,6 +144,7 @@ def _row(figure: Figure, count: int) -> list[Axes]:
 _DRAWN: dict[str, Callable[[Samples], Figure]] = {
     "model": _model,
     "service": _service,
+    "stream": _stream,
     "training": _training,
     "start": _start,
 }
