@@ -187,13 +187,13 @@ function mark(row, text) {
   return label;
 }
 
-/** Lets a pointer go back to the row that it points at. */
+/** Lets a pointer go back to the row that it points at; a finger may also scroll there. */
 function scrub(plot, onScrub) {
   const go = (event) => {
     const box = plot.getBoundingClientRect();
     onScrub(Math.max(1, Math.min(ROWS, Math.ceil((ROWS * (event.clientY - box.top)) / box.height))));
   };
-  plot.addEventListener("pointerdown", (event) => event.button === 0 && go(event));
+  plot.addEventListener("click", go);
   plot.addEventListener("pointermove", (event) => event.pointerType === "mouse" && event.buttons === 1 && go(event));
 }
 

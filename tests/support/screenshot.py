@@ -15,8 +15,7 @@ from tests.support.project import ROOT
 from tests.support.servers.server import serve
 
 FILE = ROOT / "docs" / "page.png"
-WINDOW = {"width": 1440, "height": 800}
-COLOURS = 128  # of a page with few, whose file is a third of the size by it
+WINDOW = {"width": 1440, "height": 824}
 
 
 def take() -> bytes:
@@ -34,6 +33,5 @@ def take() -> bytes:
 
 
 if __name__ == "__main__":
-    picture = Image.open(io.BytesIO(take())).convert("RGB").quantize(COLOURS)
-    picture.save(FILE, optimize=True)
+    Image.open(io.BytesIO(take())).convert("RGB").save(FILE, optimize=True)
     print(f"{FILE.relative_to(ROOT)}: {FILE.stat().st_size:,} bytes")

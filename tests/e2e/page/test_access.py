@@ -37,6 +37,7 @@ def test_axe_finds_nothing_before_and_after_a_reading(
         expect(visit.page.locator(".state")).to_contain_text("Not accepted")
         expect(visit.page.locator("#row-name")).to_have_text("Row 28 of 28")
         visit.page.get_by_text("All numbers").click()
+        expect(visit.page.locator("tbody tr")).to_have_count(28)
         assert violations(visit) == ""
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.support.browser import SEVEN, THREE, Visit, visiting
 from tests.support.pictures.drawings import DIGITS
@@ -217,6 +217,17 @@ def test_two_models_read_side_by_side(visit: Visit) -> None:
     visit.wait_for_digit(5)
     facts = visit.page.locator(".facts").all_inner_texts()
     assert [text.split(",")[0] for text in facts] == ["lstm", "gru"]
+
+
+def test_it_works_behind_a_proxy_that_gives_it_a_path(visit: Visit, shipped: Server) -> None:
+    def without_prefix(route: Route) -> None:
+        route.continue_(url=route.request.url.replace("/digits/", "/"))
+
+    visit.page.route("**/digits/**", without_prefix)
+    visit.page.goto(f"{shipped.url}/digits/")
+    visit.page.get_by_role("button", name="Sample: a five").click()
+    visit.wait_for_digit(5)
+    assert f"'{shipped.url}/digits/predict?" in visit.text("#curl-predict")
 
 
 def test_the_command_gives_the_same_answer(visit: Visit, shipped: Server) -> None:

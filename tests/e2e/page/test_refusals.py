@@ -1,5 +1,6 @@
 """The page in a real browser, where the service refuses: in its own words, and with a way out."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -86,6 +87,33 @@ def check_that_it_waits(browser: Browser, server: Server) -> None:
             expect(waiting).to_contain_text("Trying again in 1 second")
         expect(visit.page.locator(".facts")).to_contain_text("CPUExecutionProvider")
         expect(waiting).to_be_hidden()
+
+
+ROW = {"row": 1, "digit": 3, "confidence": 0.1, "probabilities": [0.1] * 10}
+FAILURE = {"error": {"code": "timeout", "message": "it took too long", "status": 504}}
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        (f"event: error\ndata: {json.dumps(FAILURE)}\n\n", "it took too long"),
+        ("", "The answer was cut off before its end."),
+    ],
+    ids=["an error", "an end"],
+)
+def test_a_reading_that_fails_on_the_way_is_told(
+    browser: Browser, shipped: Server, rest: str, message: str
+) -> None:
+    with visiting(browser, shipped.url) as visit:
+        visit.page.wait_for_selector(".reader")
+        body = f"event: row\ndata: {json.dumps(ROW)}\n\n{rest}"
+        visit.page.route(
+            "**/predict_rows?*",
+            lambda route: route.fulfill(body=body, content_type="text/event-stream"),
+        )
+        visit.draw(SEVEN)
+        expect(visit.page.get_by_role("alert")).to_have_text(message)
+        expect(visit.page.locator(".sure")).to_have_text("Nothing read yet")
 
 
 def test_a_service_that_is_not_ready_says_why(browser: Browser, unready: Server) -> None:
