@@ -1,6 +1,6 @@
 """Segmentation: which of the things that stand out of the background are the digit's strokes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -42,12 +42,19 @@ _BACKGROUND = 0.3
 _BACKGROUND_OF_FILLED, _FILLED = 0.15, 0.4
 
 
-def find_ink(contrast: Bytes) -> Ink | None:
-    """Find a digit's strokes in (h, w) `contrast`, in 255ths; None where all is background."""
+def find_ink(contrast: Bytes, *, has_print: bool) -> Ink | None:
+    """Find a digit's strokes in a picture; None where all is background.
+
+    Args:
+        contrast: (h, w), in 255ths.
+        has_print: whether there may be printed lines, and creases.
+
+    """
     noise, floor = levels.estimate_noise(contrast, _BACKGROUND)
     if _leaves_room(floor):
-        return _segment_twice(contrast, noise, floor)
-    found = _segment_twice(contrast, *levels.estimate_noise(contrast, _BACKGROUND_OF_FILLED))
+        return _segment_twice(contrast, noise, floor, has_print)
+    noise, floor = levels.estimate_noise(contrast, _BACKGROUND_OF_FILLED)
+    found = _segment_twice(contrast, noise, floor, has_print)
     fills = found is not None and cv2.countNonZero(found.mask) > _FILLED * contrast.size
     return found if fills else None
 
@@ -72,13 +79,14 @@ def _leaves_room(floor: float) -> bool:
 _FAINT_PRINT = 0.15
 
 
-def _segment_twice(contrast: Bytes, noise: float, floor: float) -> Ink | None:
+def _segment_twice(contrast: Bytes, noise: float, floor: float, has_print: bool) -> Ink | None:
     """Find a digit's strokes, again at their own level if that is far from the first guess.
 
     Args:
         contrast: (h, w), in 255ths.
         noise: the mean of the background's.
         floor: the contrast below which all may be noise.
+        has_print: whether there may be printed lines, and creases.
 
     """
     steepness = levels.measure_steepness(contrast)
@@ -86,7 +94,7 @@ def _segment_twice(contrast: Bytes, noise: float, floor: float) -> Ink | None:
     if level is None:
         return None
     faint = max(noise + _FAINT_INK * (floor - noise), _FAINT_PRINT * level)
-    printed = ruling.find_ruling(above(contrast, faint))
+    printed = ruling.find_ruling(above(contrast, faint)) if has_print else None
     if printed is not None:  # it has edges too, and the pen's are those that matter
         beside = np.asarray(cv2.subtract(above(contrast, floor), printed.mask), dtype=np.uint8)
         level = levels.measure_ink_level(contrast, steepness, beside) or level
@@ -94,7 +102,9 @@ def _segment_twice(contrast: Bytes, noise: float, floor: float) -> Ink | None:
     # Stains have edges too; the digit's own ink may be far darker than they.
     if found is not None and found.level > _ANOTHER_INK * level:
         found = _segment(contrast, steepness, floor, found.level, printed) or found
-    return found
+    if found is None or not has_print:
+        return found
+    return replace(found, mask=remove_creases(contrast, found.mask, found.level))
 
 
 # Share of full ink's contrast that is ink for sure. Larger: digits of uneven ink have none;
@@ -132,8 +142,6 @@ def _segment(
     own = quantile(contrast[digit > 0], 0.85)
     if own < _CLEAR_OF_NOISE * floor:
         return None
-    if max(mask.shape) >= ruling.LEAST_SIDE:
-        digit = remove_creases(contrast, digit, own)
     return Ink(digit, own, "several_digits" if found.has_rivals else None)
 
 

@@ -66,6 +66,9 @@ _VIEW = 150
 # Pixels on the long side of a picture that is enlarged first. Larger: pictures that are large
 # enough cost more time; smaller: strokes of a pixel have no edges.
 _FEW_PIXELS = 32
+# Pixels on the long side of a picture, as it came, that can show printed lines beside a digit.
+# Larger: ruled paper in small pictures is ink; smaller: the strokes of a digit of 28 x 28 are lines.
+_SHOWS_PRINT = 64
 
 
 def _read(pixels: Bytes, sheets: int) -> Reading:
@@ -84,10 +87,11 @@ def _read(pixels: Bytes, sheets: int) -> Reading:
         pixels = crop(pixels, window, max(pixels.shape[:2]) / max(grey.shape))
         grey = colour.to_grey(shrink(pixels, _VIEW), weights)
     dark = is_dark_on_light(grey)
+    has_print = max(grey.shape) >= _SHOWS_PRINT
     if max(grey.shape) <= _FEW_PIXELS:
         grey = enlarge_smoothly(grey, dark=dark)
     contrast = measure_contrast(grey, dark=dark)
-    found = ink.find_ink(contrast)
+    found = ink.find_ink(contrast, has_print=has_print)
     if sheets and (inner := _read_sheet(pixels, grey, found, sheets)) is not None:
         return inner
     if found is None:
