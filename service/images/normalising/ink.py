@@ -8,6 +8,7 @@ import numpy as np
 
 from service.images.arrays import Bytes, Mask
 from service.images.normalising import components, levels, ruling
+from service.images.normalising.background import square
 from service.images.normalising.creases import remove_creases
 from service.images.normalising.levels import above, quantile
 from service.images.normalising.ruling import Ruling
@@ -32,6 +33,14 @@ class Ink:
     mask: Mask
     level: float
     finding: Finding | None = None
+
+    def measure_stroke_width(self) -> float:
+        """Measure the mean width of the strokes, in pixels."""
+        left, top, width, height = cv2.boundingRect(self.mask)
+        strokes = self.mask[top : top + height, left : left + width]
+        inside = cv2.distanceTransform(cv2.copyMakeBorder(strokes,1,1,1,1,cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
+        # Across a stroke of width w the distance to its edge is w/4 + 1/2 on average.
+        return 4 * float(inside.sum()) / cv2.countNonZero(strokes) - 2
 
 
 # Share of a picture that is background at least. Larger: in front of frames and tables, which cover
@@ -102,9 +111,9 @@ def _segment_twice(contrast: Bytes, noise: float, floor: float, has_print: bool)
     # Stains have edges too; the digit's own ink may be far darker than they.
     if found is not None and found.level > _ANOTHER_INK * level:
         found = _segment(contrast, steepness, floor, found.level, printed) or found
-    if found is None or not has_print:
-        return found
-    return replace(found, mask=remove_creases(contrast, found.mask, found.level))
+    if found is not None and has_print:
+        found = replace(found, mask=remove_creases(contrast, found.mask, found.level))
+    return None if found is None or _is_soft(steepness, found) else found
 
 
 # Share of full ink's contrast that is ink for sure. Larger: digits of uneven ink have none;
@@ -143,6 +152,18 @@ def _segment(
     if own < _CLEAR_OF_NOISE * floor:
         return None
     return Ink(digit, own, "several_digits" if found.has_rivals else None)
+
+
+# Share of full ink's contrast that half of a digit's outline rises by, within five pixels. Larger:
+# thin and blurred digits are light and shade; smaller: dark corners and gradients are digits.
+_SHARP = 0.4
+
+
+def _is_soft(steepness: Bytes, ink: Ink) -> bool:
+    """Whether `ink` has no sharp outline in a contrast of that `steepness`: it is light and shade."""
+    inside = cv2.erode(ink.mask, square(3), borderType=cv2.BORDER_CONSTANT, borderValue=(1, 0, 0, 0))
+    outline = steepness[ink.mask > inside]
+    return not len(outline) or quantile(outline, 0.5) < _SHARP * ink.level
 
 
 def _without_ruling(contrast: Bytes, mask: Mask, sure: Mask, printed: Ruling, floor: float) -> Mask:
