@@ -38,9 +38,10 @@ class Ink:
         """Measure the mean width of the strokes, in pixels."""
         left, top, width, height = cv2.boundingRect(self.mask)
         strokes = self.mask[top : top + height, left : left + width]
-        inside = cv2.distanceTransform(cv2.copyMakeBorder(strokes,1,1,1,1,cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
+        rimmed = cv2.copyMakeBorder(strokes, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+        inside = cv2.distanceTransform(rimmed, cv2.DIST_L2, 3)
         # Across a stroke of width w the distance to its edge is w/4 + 1/2 on average.
-        return 4 * float(inside.sum()) / cv2.countNonZero(strokes) - 2
+        return 4 * cv2.mean(inside, mask=rimmed)[0] - 2
 
 
 # Share of a picture that is background at least. Larger: in front of frames and tables, which cover
@@ -155,15 +156,21 @@ def _segment(
 
 
 # Share of full ink's contrast that half of a digit's outline rises by, within five pixels. Larger:
-# thin and blurred digits are light and shade; smaller: dark corners and gradients are digits.
+# blurred digits are light and shade; smaller: dark corners and gradients are digits.
 _SHARP = 0.4
+# Pixels across light and shade at least. Larger: the ends of a gradient are digits; smaller: lines
+# of a pixel, which have no inside, are no digits.
+_BROAD = 3.0
 
 
 def _is_soft(steepness: Bytes, ink: Ink) -> bool:
-    """Whether `ink` has no sharp outline in a contrast of that `steepness`: it is light and shade."""
-    inside = cv2.erode(ink.mask, square(3), borderType=cv2.BORDER_CONSTANT, borderValue=(1, 0, 0, 0))
+    """Whether `ink` is light and shade: broad, and of a `steepness` (h, w) as no edge has."""
+    inside = cv2.erode(
+        ink.mask, square(3), borderType=cv2.BORDER_CONSTANT, borderValue=(1, 0, 0, 0)
+    )
     outline = steepness[ink.mask > inside]
-    return not len(outline) or quantile(outline, 0.5) < _SHARP * ink.level
+    has_edge = len(outline) > 0 and quantile(outline, 0.5) >= _SHARP * ink.level
+    return not has_edge and ink.measure_stroke_width() >= _BROAD
 
 
 def _without_ruling(contrast: Bytes, mask: Mask, sure: Mask, printed: Ruling, floor: float) -> Mask:

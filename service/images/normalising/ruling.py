@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from service.images.arrays import Mask
 
+
 @dataclass(frozen=True)
 class Ruling:
     """Printed lines: `mask` (h, w) is 1 on them, `thickness` is that of one, in pixels."""
@@ -76,8 +77,8 @@ def _find_level_lines(mask: Mask) -> Ruling | None:
 # Distance from the picture's border within which a line begins or ends, as a share of its width.
 # Larger: a stroke between wide margins is a line; smaller: lines on a sheet with a margin are ink.
 _NEAR_BORDER = 0.1
-# Lines that a ruling has at least. Larger: wide ruling is ink; smaller: the base of a 2, or the bars
-# of a digit as clocks show it, are lines.
+# Lines that a ruling has at least. Larger: wide ruling is ink; smaller: the base of a 2, or the
+# bars of a digit as clocks show it, are lines.
 _LEAST_LINES = 4
 # Length of the pieces that ink divides a line into, as a share of the width. Larger: short pieces
 # beside the digit are ink; smaller: level strokes on ruled paper are lines.

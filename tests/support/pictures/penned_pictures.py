@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 
 from tests.support.pictures.painting import (
-    BLACK,
     Bytes,
     Floats,
     Random,
@@ -213,7 +212,7 @@ def stripes(strokes: list[Floats], random: Random) -> Bytes:
         at += wide
     paper = paper[:, ::-1] if random.random() < 0.5 else paper
     picture = ink_on(paper, paint(strokes, size, random, 0.6, pen))
-    picture = picture + random.normal(0, 3, picture.shape)
+    picture += random.normal(0, 3, picture.shape).astype(np.float32)
     return finish(picture * light_from_a_side(size, random, 0.8)[..., np.newaxis])
 
 
@@ -260,7 +259,7 @@ def gradient(random: Random) -> Bytes:
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     angle, levels = random.uniform(0, 2 * np.pi), random.uniform(0, 255, 2)
     ramp = np.cos(angle) * x / size[1] + np.sin(angle) * y / size[0]
-    ramp = (ramp - ramp.min()) / (ramp.max() - ramp.min())
+    ramp = np.asarray((ramp - ramp.min()) / (ramp.max() - ramp.min()), np.float32)
     grey = levels[0] + (levels[1] - levels[0]) * ramp ** random.uniform(0.6, 1.6)
     return finish(grey + random.normal(0, random.uniform(0, 2), size))
 
@@ -291,6 +290,13 @@ def empty_squares(random: Random) -> Bytes:
     return finish(_askew(picture * light_from_a_side(size, random, 0.6)[..., np.newaxis], random))
 
 
+def empty_frame(random: Random) -> Bytes:
+    """A camera's frame of nothing, with noise."""
+    size = (32, 32)
+    paper = random.uniform(90, 190) * light_from_a_side(size, random, 0.85)
+    return finish(paper + random.normal(0, random.uniform(2, 6), size))
+
+
 OTHER_KINDS: dict[str, OtherKind] = {
-    kind.__name__: kind for kind in (letter, gradient, lamp, strip, empty_squares)
+    kind.__name__: kind for kind in (letter, gradient, lamp, strip, empty_squares, empty_frame)
 }

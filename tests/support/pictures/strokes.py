@@ -153,4 +153,4 @@ def paint(
         cv2.polylines(ink, [at], False, 255, max(1, round(pen * scale)), cv2.LINE_AA, shift=4)
     if scale > 1:
         ink = np.asarray(cv2.resize(ink, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-    return ink.astype(np.float32) / 255
+    return np.asarray(ink / 255, dtype=np.float32)
