@@ -52,7 +52,7 @@ def _encode(kind: str, pixels: Bytes, random: Random) -> bytes:
 
 def _photo(random: Random, shortest: int = 500) -> tuple[int, int]:
     """Height and width of a photo, upright or not."""
-    short = int(random.integers(shortest, 1300))
+    short = int(random.integers(shortest, 800))
     long = int(short * random.uniform(1, 1.5))
     return (long, short) if random.random() < 0.6 else (short, long)
 
