@@ -2,6 +2,7 @@
 
 python -m tests.benchmarks.damage                       # MNIST's test digits (MNIST_ROOT or data/)
 python -m tests.benchmarks.damage --dataset digits      # scikit-learn's, 8 x 8
+python -m tests.benchmarks.damage --pen                 # digits of other hands, and what is none
 python -m tests.benchmarks.damage --sheet pairs.png     # a dozen hard cases, before and after
 """
 
@@ -12,13 +13,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.images.read_image import read_image
+from service.inference.classifier import Classifier
 from tests.benchmarks.tools.reading_ways import (
+    MAX_PIXELS,
     classify,
     open_classifier,
     read_as_service,
     read_as_tutorials,
 )
 from tests.support.pictures.damaged_pictures import KINDS, draw
+from tests.support.pictures.penned_pictures import (
+    DIGIT_KINDS,
+    OTHER_KINDS,
+    draw_digit,
+    draw_other,
+)
+from tests.support.published import finished
 
 Bytes = NDArray[np.uint8]
 
@@ -32,6 +43,9 @@ TILE = 168  # pixels; six times 28
 def main() -> None:
     """Print one line per kind of damage."""
     arguments = _parse()
+    if arguments.pen:
+        print_pen(open_classifier(arguments.models_dir, arguments.model), arguments.count)
+        return
     images, labels = load(arguments.dataset, arguments.count)
     if arguments.sheet:
         cv2.imwrite(str(arguments.sheet), sheet(images))
@@ -47,6 +61,35 @@ def main() -> None:
         means.append(shares)
         print(_line(kind, shares), flush=True)
     print(_line("mean", np.mean(means, axis=0).tolist()))
+
+
+def print_pen(classifier: Classifier, count: int) -> None:
+    """Print one line for each kind of `count` pictures that are drawn by strokes of a pen."""
+    labels = np.arange(count) % 10
+    heads = f"{'digits':<20}{'right':>7}{'tutorials':>11}{'refused':>9}{'accepted, wrong':>17}"
+    print(f"{heads}   of {count}")
+    for kind in DIGIT_KINDS:
+        pictures = [draw_digit(kind, int(digit), seed) for seed, digit in enumerate(labels)]
+        digits, accepted = judge(classifier, pictures)
+        theirs = classify(classifier, [read_as_tutorials(data) for data in pictures])
+        wrong = accepted & (digits != labels)
+        shares = (digits == labels, theirs == labels, ~accepted, wrong)
+        right, tutorials, refused, bad = (100 * float(share.mean()) for share in shares)
+        print(f"{kind:<20}{right:>7.1f}{tutorials:>11.1f}{refused:>9.1f}{bad:>17.1f}", flush=True)
+    print(f"{'no digit':<20}{'refused':>7}")
+    for kind in OTHER_KINDS:
+        _, accepted = judge(classifier, [draw_other(kind, seed) for seed in range(count)])
+        print(f"{kind:<20}{100 * float((~accepted).mean()):>7.1f}", flush=True)
+
+
+def judge(
+    classifier: Classifier, pictures: list[bytes]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The digit (n,) read in each picture, and whether it is accepted."""
+    readings = [read_image(data, MAX_PIXELS) for data in pictures]
+    rows = np.stack([reading.rows for reading in readings])
+    found = finished(classifier.prepare(rows, [reading.finding for reading in readings]))
+    return np.array([each.digit for each in found]), np.array([each.accepted for each in found])
 
 
 def load(dataset: str, count: int) -> tuple[Bytes, NDArray[np.int64]]:
@@ -98,6 +141,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], help="default: all")
     parser.add_argument("--dataset", choices=("mnist", "digits"), default="mnist")
     parser.add_argument("--count", type=int, default=200, help="digits per kind (default: 200)")
+    parser.add_argument("--pen", action="store_true", help="pictures drawn by strokes of a pen")
     parser.add_argument("--sheet", type=Path, help="write pairs of before and after to this PNG")
     parser.add_argument("--model", default="lstm", help="a published model (default: lstm)")
     parser.add_argument("--models-dir", type=Path, default=Path("models"), help="where it is")

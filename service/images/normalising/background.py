@@ -23,12 +23,13 @@ _DARKEST = 24.0
 _WIDEST_STROKE = 0.33
 
 
-def measure_contrast(grey: Bytes, *, dark: bool) -> Bytes:
+def measure_contrast(grey: Bytes, *, dark: bool, widest: float | None = None) -> Bytes:
     """Measure how much each pixel differs from the background that it lies on.
 
     Args:
         grey: (h, w).
         dark: whether ink is darker than the background.
+        widest: a width that no stroke exceeds, as a share of the long side, where that is known.
 
     Returns:
         (h, w) uint8: the share of the background's light that is missing, in 255ths; about 0 on the
@@ -37,7 +38,7 @@ def measure_contrast(grey: Bytes, *, dark: bool) -> Bytes:
     """
     paper = grey if dark else np.asarray(cv2.bitwise_not(grey), dtype=np.uint8)
     paper = _without_slope(paper)
-    background = _estimate_background(paper, _estimate_stroke_width(paper))
+    background = _estimate_background(paper, widest or _estimate_stroke_width(paper))
     missing = cv2.subtract(background, paper)
     light = np.maximum(background, np.uint8(_DARKEST))
     return np.asarray(cv2.divide(missing, light, scale=255), dtype=np.uint8)

@@ -185,19 +185,33 @@ def _gather_strokes(components: _Components, order: list[int]) -> tuple[list[int
         if not rest:
             break
         apart = _distances(components, chosen, rest)
-        left, top, right, bottom = components.box_of(chosen)
         # What the picture's border cuts is a thing, and no other digit.
         whole = [label for label in rest if label not in at_border]
         rivals = {label for label in whole if _is_rival(components, chosen, label, apart[label])}
         has_rivals = has_rivals or bool(rivals)
-        size = max(right - left, bottom - top)
-        gap = {label: (_GAP_AT_BORDER if label in at_border else _GAP) * size for label in rest}
+        gap = {
+            label: (_GAP_AT_BORDER if label in at_border else _GAP)
+            * _size(components, chosen, label)
+            for label in rest
+        }
         near = [label for label in rest if label not in rivals and apart[label] <= gap[label]]
         if not near:
             break
         chosen += near
         rest = [label for label in rest if label not in near]
     return chosen, has_rivals
+
+
+def _size(components: _Components, chosen: list[int], label: int) -> int:
+    """The longer side of the digit: of those `chosen`, and `label` too if it is above or below.
+
+    A digit that is broken in two is larger than either part.
+    """
+    left, top, right, bottom = components.box_of(chosen)
+    x, y, width, height = components.box(label)
+    if 2 * (min(right, x + width) - max(left, x)) >= width:
+        top, bottom = min(top, y), max(bottom, y + height)
+    return max(right - left, bottom - top)
 
 
 def _distances(components: _Components, chosen: list[int], rest: list[int]) -> dict[int, float]:
@@ -213,6 +227,11 @@ def _distances(components: _Components, chosen: list[int], rest: list[int]) -> d
     return found
 
 
+# Times that a digit of parts one above the other is as tall as it is wide, at most. Larger: digits
+# in a column are one; smaller: the parts of a digit whose pen skipped are several.
+_TALLEST = 2.5
+
+
 def _is_rival(components: _Components, chosen: list[int], label: int, apart: float) -> bool:
     """Whether a component is a digit of its own: as tall, as much ink, beside or below, apart."""
     left, top, right, bottom = components.box_of(chosen)
@@ -222,6 +241,8 @@ def _is_rival(components: _Components, chosen: list[int], label: int, apart: flo
     is_as_much = 0.3 < components.area(label) / area < 3.3
     across = min(right, x + width) - max(left, x)
     down = min(bottom, y + height) - max(top, y)
-    is_beside = across <= 0.1 * min(width, right - left) or down <= 0.1 * min(height, bottom - top)
+    is_beside = across <= 0.1 * min(width, right - left)
+    both = max(bottom, y + height) - min(top, y), max(right, x + width) - min(left, x)
+    is_below = down <= 0.1 * min(height, bottom - top) and both[0] > _TALLEST * both[1]
     is_apart = apart > 0.15 * max(height, bottom - top)
-    return is_as_tall and is_as_much and is_beside and is_apart
+    return is_as_tall and is_as_much and (is_beside or is_below) and is_apart

@@ -1,6 +1,6 @@
 """Segmentation: which of the things that stand out of the background are the digit's strokes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -8,6 +8,7 @@ import numpy as np
 
 from service.images.arrays import Bytes, Mask
 from service.images.normalising import components, levels, ruling
+from service.images.normalising.background import square
 from service.images.normalising.creases import remove_creases
 from service.images.normalising.levels import above, quantile
 from service.images.normalising.ruling import Ruling
@@ -33,6 +34,15 @@ class Ink:
     level: float
     finding: Finding | None = None
 
+    def measure_stroke_width(self) -> float:
+        """Measure the mean width of the strokes, in pixels."""
+        left, top, width, height = cv2.boundingRect(self.mask)
+        strokes = self.mask[top : top + height, left : left + width]
+        rimmed = cv2.copyMakeBorder(strokes, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+        inside = cv2.distanceTransform(rimmed, cv2.DIST_L2, 3)
+        # Across a stroke of width w the distance to its edge is w/4 + 1/2 on average.
+        return 4 * cv2.mean(inside, mask=rimmed)[0] - 2
+
 
 # Share of a picture that is background at least. Larger: in front of frames and tables, which cover
 # half of it, noise is overrated and ink is lost; smaller: there are few pixels to measure noise by.
@@ -42,12 +52,19 @@ _BACKGROUND = 0.3
 _BACKGROUND_OF_FILLED, _FILLED = 0.15, 0.4
 
 
-def find_ink(contrast: Bytes) -> Ink | None:
-    """Find a digit's strokes in (h, w) `contrast`, in 255ths; None where all is background."""
+def find_ink(contrast: Bytes, *, has_print: bool) -> Ink | None:
+    """Find a digit's strokes in a picture; None where all is background.
+
+    Args:
+        contrast: (h, w), in 255ths.
+        has_print: whether there may be printed lines, and creases.
+
+    """
     noise, floor = levels.estimate_noise(contrast, _BACKGROUND)
     if _leaves_room(floor):
-        return _segment_twice(contrast, noise, floor)
-    found = _segment_twice(contrast, *levels.estimate_noise(contrast, _BACKGROUND_OF_FILLED))
+        return _segment_twice(contrast, noise, floor, has_print)
+    noise, floor = levels.estimate_noise(contrast, _BACKGROUND_OF_FILLED)
+    found = _segment_twice(contrast, noise, floor, has_print)
     fills = found is not None and cv2.countNonZero(found.mask) > _FILLED * contrast.size
     return found if fills else None
 
@@ -72,13 +89,14 @@ def _leaves_room(floor: float) -> bool:
 _FAINT_PRINT = 0.15
 
 
-def _segment_twice(contrast: Bytes, noise: float, floor: float) -> Ink | None:
+def _segment_twice(contrast: Bytes, noise: float, floor: float, has_print: bool) -> Ink | None:
     """Find a digit's strokes, again at their own level if that is far from the first guess.
 
     Args:
         contrast: (h, w), in 255ths.
         noise: the mean of the background's.
         floor: the contrast below which all may be noise.
+        has_print: whether there may be printed lines, and creases.
 
     """
     steepness = levels.measure_steepness(contrast)
@@ -86,7 +104,7 @@ def _segment_twice(contrast: Bytes, noise: float, floor: float) -> Ink | None:
     if level is None:
         return None
     faint = max(noise + _FAINT_INK * (floor - noise), _FAINT_PRINT * level)
-    printed = ruling.find_ruling(above(contrast, faint))
+    printed = ruling.find_ruling(above(contrast, faint)) if has_print else None
     if printed is not None:  # it has edges too, and the pen's are those that matter
         beside = np.asarray(cv2.subtract(above(contrast, floor), printed.mask), dtype=np.uint8)
         level = levels.measure_ink_level(contrast, steepness, beside) or level
@@ -94,7 +112,9 @@ def _segment_twice(contrast: Bytes, noise: float, floor: float) -> Ink | None:
     # Stains have edges too; the digit's own ink may be far darker than they.
     if found is not None and found.level > _ANOTHER_INK * level:
         found = _segment(contrast, steepness, floor, found.level, printed) or found
-    return found
+    if found is not None and has_print:
+        found = replace(found, mask=remove_creases(contrast, found.mask, found.level))
+    return None if found is None or _is_soft(steepness, found) else found
 
 
 # Share of full ink's contrast that is ink for sure. Larger: digits of uneven ink have none;
@@ -132,9 +152,25 @@ def _segment(
     own = quantile(contrast[digit > 0], 0.85)
     if own < _CLEAR_OF_NOISE * floor:
         return None
-    if max(mask.shape) >= ruling.LEAST_SIDE:
-        digit = remove_creases(contrast, digit, own)
     return Ink(digit, own, "several_digits" if found.has_rivals else None)
+
+
+# Share of full ink's contrast that half of a digit's outline rises by, within five pixels. Larger:
+# blurred digits are light and shade; smaller: dark corners and gradients are digits.
+_SHARP = 0.4
+# Pixels across light and shade at least. Larger: the ends of a gradient are digits; smaller: lines
+# of a pixel, which have no inside, are no digits.
+_BROAD = 3.0
+
+
+def _is_soft(steepness: Bytes, ink: Ink) -> bool:
+    """Whether `ink` is light and shade: broad, and of a `steepness` (h, w) as no edge has."""
+    inside = cv2.erode(
+        ink.mask, square(3), borderType=cv2.BORDER_CONSTANT, borderValue=(1, 0, 0, 0)
+    )
+    outline = steepness[ink.mask > inside]
+    has_edge = len(outline) > 0 and quantile(outline, 0.5) >= _SHARP * ink.level
+    return not has_edge and ink.measure_stroke_width() >= _BROAD
 
 
 def _without_ruling(contrast: Bytes, mask: Mask, sure: Mask, printed: Ruling, floor: float) -> Mask:

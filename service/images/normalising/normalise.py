@@ -66,6 +66,9 @@ _VIEW = 150
 # Pixels on the long side of a picture that is enlarged first. Larger: pictures that are large
 # enough cost more time; smaller: strokes of a pixel have no edges.
 _FEW_PIXELS = 32
+# Pixels on the shorter side of a picture, before it is enlarged, that can show printed lines.
+# Larger: ruled paper in small pictures is ink; smaller: strokes of a small digit are lines.
+_SHOWS_PRINT = 64
 
 
 def _read(pixels: Bytes, sheets: int) -> Reading:
@@ -84,21 +87,60 @@ def _read(pixels: Bytes, sheets: int) -> Reading:
         pixels = crop(pixels, window, max(pixels.shape[:2]) / max(grey.shape))
         grey = colour.to_grey(shrink(pixels, _VIEW), weights)
     dark = is_dark_on_light(grey)
+    has_print = min(grey.shape) >= _SHOWS_PRINT
     if max(grey.shape) <= _FEW_PIXELS:
         grey = enlarge_smoothly(grey, dark=dark)
     contrast = measure_contrast(grey, dark=dark)
-    found = ink.find_ink(contrast)
+    found = ink.find_ink(contrast, has_print=has_print)
     if sheets and (inner := _read_sheet(pixels, grey, found, sheets)) is not None:
         return inner
-    if found is None:
-        return Reading(np.zeros((SIDE, SIDE), np.float32), ink.explain_no_ink(contrast))
 
     def contrast_of(part: Bytes) -> Bytes:
         return measure_contrast(colour.to_grey(part, weights), dark=dark)
 
+    second = _second_view(pixels, grey, found, weights, dark=dark)
+    again = None if second is None else ink.find_ink(second, has_print=has_print)
+    if second is not None and again is not None:
+        contrast, found = second, again
+    if found is None:
+        return Reading(np.zeros((SIDE, SIDE), np.float32), ink.explain_no_ink(contrast))
     finding = found.finding
     contrast, found = _look_closer(pixels, contrast_of, contrast, found)
     return Reading(redraw(contrast, found.mask, found.level), finding)
+
+
+# Width of strokes in the first view, in pixels, below which the digit is sought in twice as many.
+# Larger: more pictures cost the time; smaller: thin strokes fade and break up.
+_THIN = 3.0
+# Width that no thin stroke exceeds in the second view, as a share of its long side. Larger: dark
+# corners are ink; smaller: where strokes meet is background.
+_WIDEST_THIN = 0.1
+# Standard deviation of the blur of few pixels, in pixels of the picture. Larger: thin strokes fade;
+# smaller: the noise of a camera hides ink.
+_BLUR = 0.6
+
+
+def _second_view(
+    pixels: Bytes, grey: Bytes, found: Ink | None, weights: Floats | None, *, dark: bool
+) -> Bytes | None:
+    """Measure the contrast again where the first view may have lost strokes; None elsewhere.
+
+    Args:
+        pixels: (h, w) or (h, w, 3).
+        grey: the first view of them.
+        found: in that view.
+        weights: of red, green and blue.
+        dark: whether ink is darker than the background.
+
+    """
+    side = max(pixels.shape[:2])
+    if side > _VIEW and (found is None or found.measure_stroke_width() < _THIN):
+        closer = colour.to_grey(shrink(pixels, 2 * _VIEW), weights)
+        return measure_contrast(closer, dark=dark, widest=_WIDEST_THIN)
+    if side <= _VIEW and found is None:
+        smooth = cv2.GaussianBlur(grey, (0, 0), _BLUR * max(grey.shape) / side)
+        return measure_contrast(np.asarray(smooth, dtype=np.uint8), dark=dark)
+    return None
 
 
 # Pixels on the long side of a picture that can show a sheet with a digit on it. Larger: sheets in

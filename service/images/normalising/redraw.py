@@ -50,6 +50,9 @@ def redraw(contrast: Bytes, mask: Mask, level: float) -> Floats:
 # Pixels on the long side of the drawing, as in the pictures that MNIST was made from. Larger: the
 # stairs of small pictures are drawn; smaller: thin strokes break.
 _DRAWN = 128
+# Pixels on the long side of a view above which it was made for thin strokes, and is not shrunk.
+# Larger: lines of a pixel fade; smaller: broad strokes are drawn with the paper's grain.
+_FINE = 150
 # 255ths of full ink: what is fainter all around is no stroke. Larger: faint ends are lost; smaller:
 # they get as broad as the blur around them.
 _FAINTEST_STROKE = np.uint8(0.3 * 255)
@@ -69,6 +72,8 @@ def _draw_large(contrast: Bytes, mask: Mask, level: float) -> Mask:
     margin = max(2, max(soft.shape) // 8)
     soft = cv2.copyMakeBorder(soft, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
     scale = _DRAWN / max(soft.shape)
+    if max(contrast.shape) > _FINE:
+        scale = max(scale, 1.0)
     size = (max(1, round(soft.shape[1] * scale)), max(1, round(soft.shape[0] * scale)))
     smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     drawn = np.asarray(cv2.resize(soft, size, interpolation=smooth))

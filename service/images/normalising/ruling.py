@@ -8,10 +8,6 @@ from numpy.typing import NDArray
 
 from service.images.arrays import Mask
 
-# Pixels on the long side of a picture at least. Larger: ruled paper in small pictures is ink;
-# smaller: the strokes of a digit of 28 x 28 are ruling.
-LEAST_SIDE = 64
-
 
 @dataclass(frozen=True)
 class Ruling:
@@ -23,8 +19,6 @@ class Ruling:
 
 def find_ruling(mask: Mask) -> Ruling | None:
     """Find the printed lines in `mask` (h, w), 1 on what may be ink; None where there are none."""
-    if max(mask.shape) < LEAST_SIDE:
-        return None
     level = _find_level_lines(mask)
     upright = _find_level_lines(_transpose(mask))
     if upright is not None:
@@ -83,9 +77,9 @@ def _find_level_lines(mask: Mask) -> Ruling | None:
 # Distance from the picture's border within which a line begins or ends, as a share of its width.
 # Larger: a stroke between wide margins is a line; smaller: lines on a sheet with a margin are ink.
 _NEAR_BORDER = 0.1
-# Length of the only line, as a share of the width. Larger: a single printed line is ink; smaller: a
-# long stroke, as of a 7 or a 1 on its side, is a line.
-_LONE_SPAN = 0.9
+# Lines that a ruling has at least. Larger: wide ruling is ink; smaller: the base of a 2, or the
+# bars of a digit as clocks show it, are lines.
+_LEAST_LINES = 4
 # Length of the pieces that ink divides a line into, as a share of the width. Larger: short pieces
 # beside the digit are ink; smaller: level strokes on ruled paper are lines.
 _PIECE = 0.2
@@ -110,13 +104,11 @@ def _select_lines(stats: NDArray[np.int32], width: int, run: int) -> tuple[Mask,
     near = _NEAR_BORDER * width - run // 2
     is_line = (spans >= _SPAN) & ((left <= near) | (left + wide >= width - near))
     count = np.count_nonzero(is_line)
-    if count == 0:
-        return is_line.view(np.uint8), 0
+    if count < _LEAST_LINES:
+        return np.zeros(len(stats), np.uint8), 0
     thickness = max(1, round(float(thick @ is_line) / count))
-    if count == 1:
-        is_line = spans >= _LONE_SPAN
-    elif count >= 3:  # a ruled sheet, on which pieces of lines are lines too
-        is_line = (spans >= _PIECE) & (thick <= thickness + 2)
+    # On a ruled sheet pieces of lines are lines too.
+    is_line = (spans >= _PIECE) & (thick <= thickness + 2)
     return is_line.view(np.uint8), thickness
 
 

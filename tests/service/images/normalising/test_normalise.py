@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from service.images.normalising.normalise import normalise
+from service.images.normalising.normalise import Reading, normalise
 from service.images.picture import Picture
 from service.images.read_image import read_image
 from tests.support.pictures.damaged_pictures import KINDS, draw
@@ -28,6 +28,7 @@ from tests.support.pictures.drawings import (
     read,
 )
 from tests.support.pictures.painting import encode
+from tests.support.pictures.penned_pictures import draw_digit, draw_other
 from tests.support.project import ROOT
 
 SHEET = ROOT / "docs" / "pairs.png"
@@ -200,6 +201,64 @@ def test_ink_across_a_printed_line_of_its_own_darkness_stays_whole() -> None:
     assert likeness(rows, read(DIGITS["seven"]).rows) > 0.9
     count, _ = cv2.connectedComponents((rows > 0.3).astype(np.uint8))
     assert count == 2, "the background, and one stroke"
+
+
+WIDE_TWO = [(60, 90), (150, 40), (190, 130), (30, 250)], [(30, 250), (270, 250)]
+WIDE_SEVEN = [(30, 60), (270, 60)], [(270, 60), (120, 260)]
+
+
+@pytest.mark.parametrize("strokes", [WIDE_TWO, WIDE_SEVEN])
+@pytest.mark.parametrize("width", [3, 5, 9])
+def test_a_digit_keeps_its_own_straight_strokes(
+    strokes: tuple[list[tuple[int, int]], ...], width: int
+) -> None:
+    """In a picture that is cut close to it they span nearly all of it, as a printed line does."""
+    whole = canvas(*strokes, width=width)
+    left, top, right, bottom = cut_to(whole)
+    cut = np.pad(whole[top:bottom, left:right], 12, constant_values=255)
+    assert likeness(read(cut).rows, read(canvas(*strokes)).rows) > 0.95
+
+
+@pytest.mark.parametrize("gap", [20, 45, 70])
+def test_squares_are_none_of_its_strokes(gap: int) -> None:
+    pixels = DIGITS["five"].copy()
+    pixels[10::gap] = np.minimum(pixels[10::gap], 150)
+    pixels[:, 10::gap] = np.minimum(pixels[:, 10::gap], 150)
+    assert likeness(read(pixels).rows, read(DIGITS["five"]).rows) > 0.9
+
+
+def penned(kind: str, digit: int, seed: int) -> Reading:
+    return read_image(draw_digit(kind, digit, seed), LIMIT)
+
+
+@pytest.mark.parametrize("kind", ["vignette", "camera_frame", "paint_program", "gaps"])
+def test_what_a_pen_drew_is_neither_blank_nor_several(kind: str) -> None:
+    found = [penned(kind, digit, seed).finding for seed, digit in enumerate(range(10))]
+    assert found.count(None) >= 7, found
+
+
+@pytest.mark.parametrize("kind", ["gradient", "lamp", "strip", "empty_frame"])
+def test_what_shows_no_digit_is_found_to_show_none(kind: str) -> None:
+    found = [read_image(draw_other(kind, seed), LIMIT).finding for seed in range(8)]
+    assert found.count(None) <= (4 if kind == "lamp" else 1), found
+
+
+def test_the_halves_of_a_digit_whose_pen_skipped_are_one_digit() -> None:
+    pixels = DIGITS["five"].copy()
+    pixels[136:170] = 255
+    reading = read(pixels)
+    assert reading.finding is None
+    assert likeness(reading.rows, read(DIGITS["five"]).rows) > 0.8
+
+
+def test_the_tools_of_a_paint_program_are_none_of_its_strokes() -> None:
+    page = np.full((360, 300), 255, np.uint8)
+    page[60:] = DIGITS["seven"]
+    page[:60] = 240
+    for left in range(10, 220, 22):
+        page[20:36, left : left + 16] = 20 + left
+    alone = read(DIGITS["seven"]).rows
+    assert likeness(read(page).rows, alone) > 0.95
 
 
 def test_a_crease_through_a_digit_is_none_of_its_strokes() -> None:
