@@ -23,14 +23,19 @@ from training.recipes.tutorials import TUTORIALS
 
 ROOT = Path(models.__file__).parent
 LARGEST = 2_000_000  # bytes of a file
-NAMES = ("gru", "lstm", "rnn")
+# The least accuracy on MNIST's test images of each classifier that ships, and the longest training
+# in minutes, on whatever machine it was.
+FLOORS = {"accurate": 0.995, "gru": 0.993, "lstm": 0.994, "rnn": 0.992}
+LONGEST = 90
+NAMES = tuple(FLOORS)
+CAUSAL = tuple(name for name in NAMES if name != "accurate")  # and what can be read row by row
 GRAPHS = {
     "autoencoder": "autoencoder",
     "autoencoder-decoder": "autoencoder",
     "autoencoder-encoder": "autoencoder",
     "sine": "sine",
 }  # of the other tasks, and the recipe of each
-STREAMS = tuple(f"{name}-rows" for name in NAMES)  # what reads row by row, beside each
+STREAMS = tuple(f"{name}-rows" for name in CAUSAL)  # what reads row by row, beside each
 ALL = sorted([*NAMES, *STREAMS, *GRAPHS])
 each_graph = pytest.mark.parametrize("name", GRAPHS)
 
@@ -126,8 +131,8 @@ def test_the_autoencoder_gives_the_test_images_back_whole_and_by_halves(
 def test_the_recipe_of_today_made_it_and_it_keeps_the_floor(shipped: Manifest) -> None:
     recipe = RECIPES[shipped.name]
     assert Recipe.from_dict(dict(shipped.recipe)) == recipe
-    assert shipped.metric("test", "accuracy").value >= recipe.floors["mnist"]
-    assert shipped.provenance["training_seconds"] <= 15 * 60
+    assert shipped.metric("test", "accuracy").value >= FLOORS[shipped.name]
+    assert shipped.provenance["training_seconds"] <= LONGEST * 60
 
 
 def test_every_form_was_proven_at_every_batch_size(shipped: Manifest) -> None:
@@ -143,7 +148,7 @@ def test_every_form_was_proven_at_every_batch_size(shipped: Manifest) -> None:
         assert row.accuracy == accuracy
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CAUSAL)
 def test_what_reads_row_by_row_belongs_to_its_classifier_and_says_what_it_is_worth(
     name: str,
 ) -> None:
