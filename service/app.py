@@ -27,6 +27,7 @@ from service.bento import (
     PredictionsOutput,
     ResultsOutput,
     SequencesInput,
+    close_sockets_first,
     service_class,
 )
 from service.chunked_response import ChunkedResponse
@@ -211,6 +212,12 @@ class RowReader:
         if self._registry is None:
             raise HTTPException(status_code=503, detail=self._problem)
         return True
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]  # BentoML is not typed
+    @staticmethod
+    def prepare_supervisor() -> None:
+        """Once, in the process that starts the workers."""
+        close_sockets_first()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML is not typed
     def shutdown(self) -> None:

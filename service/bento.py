@@ -1,4 +1,4 @@
-"""All that rests on the insides of BentoML and Starlette, and a look whether they are there.
+"""All that rests on the insides of BentoML and its libraries, and a look whether they are there.
 
 BentoML keeps what it does well: processes, probes, metrics, clients and packing. Requests are read
 and answered by us: its typed inputs fetch a URL that stands in the place of a file, answer a text
@@ -21,13 +21,20 @@ from starlette.types import ASGIApp
 
 from service.inference.classifier import Prediction, PreviewedPrediction
 
-WORKS_WITH = ">=1.4.39,<1.5"
+# What has all that is relied on, by the package that something is missing of.
+BENTOML = "bentoml>=1.4.39,<1.5"  # and what it brings
+WORK_TOGETHER = {"uvicorn": "uvicorn==0.54.0", "prometheus_client": "prometheus_client==0.26.0"}
 
 # What is private or undocumented, by the names that it is used by.
 _CONTAINER = "bentoml._internal.configuration.containers:BentoMLContainer.tracing.exporter_type"
 _ROOT_MODEL = "_bentoml_sdk.io_models:IORootModel"
 _TIMEOUT = "bentoml._internal.server.http.traffic:TimeoutMiddleware"
 _SPANS = "opentelemetry.instrumentation.asgi:OpenTelemetryMiddleware"
+_ARBITER = "bentoml._internal.utils.circus:Arbiter"
+_STOP = f"{_ARBITER}._stop_watchers"
+_HTTPTOOLS = "uvicorn.protocols.http.httptools_impl"
+_WEB_SOCKETS = "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol"
+_FIGURES = "prometheus_client.mmap_dict:MmapedDict"
 RELIED_ON = (
     _CONTAINER,
     _ROOT_MODEL,
@@ -36,7 +43,26 @@ RELIED_ON = (
     "bentoml:Service.to_asgi",
     "bentoml:Service.add_asgi_middleware",
     "starlette.applications:Starlette.add_middleware",
-)
+    _STOP,
+    "circus.sockets:CircusSockets.close_all",
+    # What `http/connection.py` calls and replaces.
+    "uvicorn.config:HTTP_PROTOCOLS",
+    *(
+        f"{_HTTPTOOLS}:HttpToolsProtocol.{name}"
+        for name in (
+            "_should_upgrade", "_unset_keepalive_if_required", "connection_lost", "connection_made",
+            "data_received", "handle_websocket_upgrade", "on_body", "on_headers_complete",
+            "on_message_complete", "on_response_complete", "timeout_keep_alive_handler",
+        )
+    ),
+    f"{_HTTPTOOLS}:RequestResponseCycle",
+    # What `http/stream_protocol.py` does.
+    "uvicorn.config:WS_PROTOCOLS",
+    *(f"{_WEB_SOCKETS}.{name}" for name in ("send", "shutdown", "stop_keepalive")),
+    # What `metric_files.py` does.
+    "prometheus_client.values:MmapedDict",
+    *(f"{_FIGURES}.{name}" for name in ("close", "read_value", "write_value")),
+)  # fmt: skip
 
 _PR_SET_PDEATHSIG = 1  # of prctl(2)
 
@@ -60,9 +86,11 @@ def find_parts() -> dict[str, Any]:
         except (ImportError, AttributeError):
             missing.append(name.replace(":", "."))
     if missing:
+        packages = dict.fromkeys(name.partition(".")[0] for name in missing)
+        wanted = dict.fromkeys(WORK_TOGETHER.get(package, BENTOML) for package in packages)
         raise BentoMLConfigException(
-            f"BentoML {bentoml.__version__} lacks {', '.join(missing)}, on which RowReader rests; "
-            f"install one that has it: pip install 'bentoml{WORKS_WITH}'"
+            f"the installed libraries lack {', '.join(missing)}, on which RowReader rests; "
+            f"install what has it: pip install {' '.join(map(repr, wanted))}"
         )
     return found
 
@@ -82,11 +110,11 @@ def service_class(around: Callable[[ASGIApp], ASGIApp]) -> type[Any]:
         def to_asgi(self, is_main: bool = True) -> ASGIApp:
             # Imported only now that BentoML has said where the workers' files of figures are, and
             # before it opens one.
-            from service.http.h2c import ignore_offers
+            from service.http.connection import use_for_all
             from service.http.stream_protocol import limit_messages
             from service.metric_files import survive_full_disks
 
-            ignore_offers()
+            use_for_all()
             limit_messages()
             survive_full_disks()
             _end_with_parent()
@@ -99,6 +127,22 @@ def service_class(around: Callable[[ASGIApp], ASGIApp]) -> type[Any]:
             return around(app)
 
     return Service
+
+
+def close_sockets_first() -> None:
+    """Have the supervisor close its listening socket as soon as it is told to end.
+
+    It would do so last: while the workers, which have closed theirs, finish their requests, the
+    kernel would take connections that nobody serves.
+    """
+    arbiter, stop_watchers = pkgutil.resolve_name(_ARBITER), _parts[_STOP]
+
+    def close_and_stop_watchers(self: Any, *arguments: Any, **options: Any) -> Any:
+        if self._stopping:
+            self.sockets.close_all()
+        return stop_watchers(self, *arguments, **options)
+
+    arbiter._stop_watchers = close_and_stop_watchers
 
 
 def _end_with_parent() -> None:

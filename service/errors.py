@@ -83,6 +83,12 @@ class MethodNotAllowedError(ApiError, code="method_not_allowed", status=405):
     """The route exists, but not with this HTTP method."""
 
 
+class SlowClientError(ApiError, code="client_too_slow", status=408):
+    """The body did not come, or came too slowly."""
+
+    headers: Mapping[str, str] = MappingProxyType({"Connection": "close"})
+
+
 class TooLargeError(ApiError):
     """Something exceeds a limit; the message names the limit."""
 
@@ -97,6 +103,10 @@ class BatchTooLargeError(TooLargeError, code="batch_too_large", status=413):
 
 class ImageTooLargeError(TooLargeError, code="image_too_large", status=413):
     """The image has more pixels than allowed."""
+
+
+class HeadTooLargeError(TooLargeError, code="head_too_large", status=431):
+    """The head of the request, or what follows its body, has more bytes than allowed."""
 
 
 class UnsupportedMediaTypeError(ApiError, code="unsupported_media_type", status=415):

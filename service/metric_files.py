@@ -87,7 +87,7 @@ class FigureFile(mmap_dict.MmapedDict):
             self._open = True
         needed = len(key.encode()) + 64  # with its length, its padding, value and time
         if self._used + needed > self._capacity:
-            os.posix_fallocate(self._f.fileno(), 0, 2 * self._capacity)
+            _reserve(self._f.fileno(), self._capacity, 2 * self._capacity)
 
 
 def _allocate(path: Path) -> None:
@@ -95,8 +95,27 @@ def _allocate(path: Path) -> None:
     with path.open("a+b") as file:
         size = os.fstat(file.fileno()).st_size
         try:
-            os.posix_fallocate(file.fileno(), 0, max(size, _START))
+            _reserve(file.fileno(), size, max(size, _START))
         except OSError:
             if not size:
                 path.unlink()  # who reads all files for /metrics would fail at an empty one
             raise
+
+
+def _reserve(descriptor: int, size: int, wanted: int) -> None:
+    """Have the disk take `wanted` bytes for a file of `size` that is open for appending.
+
+    Raises:
+        OSError: there is no room, or no leave to write.
+
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, wanted)
+        return
+    left = wanted - size  # macOS has no such call
+    try:
+        while left > 0:
+            left -= os.write(descriptor, bytes(left))
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -50,6 +50,10 @@ def _digests(text: Any) -> frozenset[bytes]:
 
 
 Keys = Annotated[frozenset[bytes], NoDecode, BeforeValidator(_digests)]
+# Of memory, for each pixel of an image that may be decoded. Where libwebp or libjpeg is refused
+# memory, Pillow calls a sound file broken; WebP takes most, more than 20 if it has several frames.
+BYTES_PER_PIXEL = 24
+
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -136,7 +140,8 @@ class Settings(BaseSettings):
         default=2 * 1024**3,
         ge=256 * 1024**2,
         le=1024**4,
-        description="Bytes of memory that it may take (2 GiB); 422 beyond.",
+        description="Bytes of memory that it may take (2 GiB), at least 24 for each of "
+        "`ROWREADER_MAX_PIXELS` pixels; 422 beyond.",
     )
     timeout_seconds: Seconds = Field(
         default=60.0, description="Seconds after which a request is answered with 504."
@@ -167,6 +172,16 @@ class Settings(BaseSettings):
         """A value that is none is a mistake: keys of `""` would leave the service open to all."""
         if isinstance(value, str) and not value.strip(" \t\r\n,"):
             raise PydanticCustomError("empty", "It is set, but empty")
+        return value
+
+    @field_validator("max_parse_bytes")
+    @classmethod
+    def _enough_for_an_image(cls, value: int, others: ValidationInfo) -> int:
+        wanted = BYTES_PER_PIXEL * others.data.get("max_pixels", 0)
+        if value < wanted:
+            raise PydanticCustomError(
+                "too_few", f"It should be at least {wanted}, or ROWREADER_MAX_PIXELS smaller"
+            )
         return value
 
     @classmethod

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import service
-from service.errors import TooCostlyError, known_errors
+from service.errors import NotReadyError, TooCostlyError, known_errors
 from service.execution.parser_process import ANSWER, FRAME, LIMITS, READY, decode
 from service.execution.wait_queue import WaitQueue
 from service.metrics import Metrics
@@ -31,6 +31,8 @@ _QUICK_SECONDS = 0.1
 _QUICK_BYTES = 512 * 1024 * 1024  # beside what the process has at its start; for 16 megapixels
 _NICENESS = 5  # of the process for slow tasks: a third of a processor while others want all of it
 
+# How often a process is asked for before a request is told to come back.
+_TRIES = 3
 _START_SECONDS = 60.0  # for importing NumPy, OpenCV and Pillow, on the slowest of machines
 
 # glibc gives larger blocks back to the system with every picture, and takes them anew, page by
@@ -97,6 +99,7 @@ class ParserPool:
 
         Raises:
             ApiError: what `function` raises of these.
+            NotReadyError: no process could be started, for want of memory for one.
             TooManyRequestsError: all processes were busy for too long.
             TooCostlyError: it took more time or memory than a task may.
             RuntimeError: `function` failed otherwise, which is a fault of ours.
@@ -146,7 +149,7 @@ class _Lane:
 
         """
         async with self.limiter.slot(patient=patient):
-            connection = self._idle.pop() if self._idle else self._forker.fork(self._limits)
+            connection = self._take_idle() or await self._forker.fork(self._limits)
             try:
                 with timed():
                     answer, ends = await connection.ask(task)
@@ -159,6 +162,15 @@ class _Lane:
             else:
                 self._idle.append(connection)
         return _result(*decode(answer))
+
+    def _take_idle(self) -> "_Connection | None":
+        """A process that has nothing to do, if there is one that has not ended meanwhile."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open():
+                return connection
+            connection.close()
+        return None
 
     def close(self) -> None:
         """Hang up on all processes that have nothing to do."""
@@ -185,6 +197,22 @@ class _Connection:
     def __init__(self, line: socket.socket) -> None:
         line.setblocking(False)
         self._line = line
+
+    def is_open(self) -> bool:
+        """Whether the process, which has nothing to say now, has not hung up."""
+        try:
+            return bool(self._line.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    async def wait_until_begun(self) -> bool:
+        """Whether there is a process at the other end, which then waits for tasks."""
+        try:
+            return await self._receive(len(READY)) == READY
+        except (_EndedError, ConnectionError):
+            return False
 
     async def ask(self, task: bytes) -> tuple[bytes, bool]:
         """The answer to `task`, and whether the process ends now.
@@ -241,18 +269,33 @@ class _Forker:
                 "`python -m service.execution.parser_process` tells why"
             )
 
-    def fork(self, limits: bytes) -> _Connection:
-        """A new process within `limits`."""
-        ours, theirs = socket.socketpair()
-        with theirs:
+    async def fork(self, limits: bytes) -> _Connection:
+        """A new process within `limits`.
+
+        Raises:
+            NotReadyError: none can be had.
+
+        """
+        for _ in range(_TRIES):
+            asked = self._process
+            ours, theirs = socket.socketpair()
+            connection = _Connection(ours)
             try:
-                socket.send_fds(self._control, [limits], [theirs.fileno()])
-            except OSError:
+                with theirs, contextlib.suppress(OSError):
+                    socket.send_fds(self._control, [limits], [theirs.fileno()])
+                if await connection.wait_until_begun():
+                    return connection
+            except BaseException:
+                connection.close()
+                raise
+            connection.close()
+            if asked is self._process:  # unless another request has seen to it meanwhile
                 _log.warning("The process that starts those that parse has ended; it is replaced")
                 self.close()
                 self._process, self._control = _start_forker()
-                socket.send_fds(self._control, [limits], [theirs.fileno()])
-        return _Connection(ours)
+        raise NotReadyError(
+            "no process can be started to read this; try again in a second", {"Retry-After": "1"}
+        )
 
     def close(self) -> None:
         """End it; its children end when nobody holds a line to them any more."""

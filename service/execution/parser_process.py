@@ -30,7 +30,7 @@ from service.errors import ApiError
 FRAME = struct.Struct("<Q")  # the bytes of a task that follow
 ANSWER = struct.Struct("<Q?")  # those of an answer, and whether its process ends now
 LIMITS = struct.Struct("<dQi")  # processor seconds and bytes of a task, niceness of the process
-READY = b"ready"  # said once by the first process, before it forks any
+READY = b"ready"  # said by each process when it begins
 _PRELOAD = (
     "service.images.read_image",
     "service.open_inference.codec",
@@ -92,6 +92,7 @@ def main() -> None:
 
 
 def _serve(tasks: socket.socket, seconds: float, most_bytes: int, niceness: int) -> None:
+    tasks.send(READY)
     os.nice(niceness)
     with contextlib.suppress(OSError, ValueError):  # macOS has no such limit
         size = int(_proc_statm()[0]) * resource.getpagesize()

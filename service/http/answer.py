@@ -19,12 +19,11 @@ from service.errors import (
     quote,
 )
 from service.execution.admission import Reservation
-from service.http.h2c import ABORT
 from service.http.known_paths import KnownPaths
 from service.paths import of_protocol
-from service.uploads.request_head import RequestHead
+from service.uploads.request_head import REQUEST_ID, RequestHead
 
-REQUEST_ID = "X-Request-Id"
+CUT = "rowreader.cut"  # in a request's scope: closes its connection, whatever waits to be sent
 # With them BentoML names itself; requests have an id of ours.
 _HIDDEN = ("server", "x-bentoml-request-id")
 _HTTP_ERROR, _SERVER_ERROR = 400, 500
@@ -120,8 +119,8 @@ class Answer:
         if self.begun:
             method, path = self._head.method, quote(self._head.path)
             _log.warning("%s %s was cut off: %s", method, path, error)
-            if abort := self._scope.get(ABORT):
-                abort()
+            if cut := self._scope.get(CUT):
+                cut()
             return
         await self._fail(error.body(), error.headers)
 

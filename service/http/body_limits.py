@@ -1,10 +1,20 @@
 """The limits of a request's body, and of what its head says of it."""
 
+import asyncio
+import time
+
 from starlette.types import Message, Receive
 
-from service.errors import BodyTooLargeError, UnsupportedMediaTypeError, quote
+from service.errors import BodyTooLargeError, SlowClientError, UnsupportedMediaTypeError, quote
 from service.execution.admission import Reservation
 from service.uploads.request_head import RequestHead
+
+# Seconds that a body may be waited for, of which bytes that come give some back. Larger: a client
+# that sends nothing holds its place for longer; smaller: lost packets of a bad line end requests.
+PATIENCE = 10.0
+# Bytes that give back a second. Larger: slow lines are refused; smaller: a client that lets its
+# bytes trickle in holds its place more cheaply.
+SLOWEST = 2_048
 
 
 def check_body(head: RequestHead, max_bytes: int) -> None:
@@ -38,15 +48,27 @@ def check_body(head: RequestHead, max_bytes: int) -> None:
 def bounded(receive: Receive, reservation: Reservation, max_bytes: int) -> Receive:
     """`receive`, which counts what has come; what is only announced takes no memory.
 
-    It raises `BodyTooLargeError` once that exceeds `max_bytes`, and `TooManyRequestsError` when
-    there is no room for it beside the bodies of others.
+    It raises `BodyTooLargeError` once that exceeds `max_bytes`, `TooManyRequestsError` when there
+    is no room for it beside the bodies of others, and `SlowClientError` when too little comes.
     """
-    count = 0
+    count, patience, more = 0, PATIENCE, True
 
     async def receiving() -> Message:
-        nonlocal count
-        message = await receive()
-        count += len(message.get("body", b""))
+        nonlocal count, patience, more
+        if not more:
+            return await receive()  # nothing comes any more but the end of the connection
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(patience):
+                message = await receive()
+        except TimeoutError:
+            raise SlowClientError(
+                f"{count} bytes of the body have come and too few follow: at least {SLOWEST} a "
+                f"second are expected, and none waits for longer than {PATIENCE:g} s; send again"
+            ) from None
+        more, found = message.get("more_body", False), len(message.get("body", b""))
+        count += found
+        patience = min(PATIENCE, patience - (time.monotonic() - began) + found / SLOWEST)
         if count > max_bytes:
             raise _too_large(f"{count} or more", max_bytes)
         reservation.hold(count)

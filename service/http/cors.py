@@ -8,8 +8,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from service.errors import OriginNotAllowedError
-from service.http.answer import REQUEST_ID, failure
-from service.uploads.request_head import request_id
+from service.http.answer import failure
+from service.uploads.request_head import REQUEST_ID, request_id
 
 
 def allow_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

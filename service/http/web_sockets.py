@@ -24,13 +24,13 @@ from service.errors import (
     quote,
 )
 from service.execution.admission import Admission
-from service.http.answer import REQUEST_ID, failure
+from service.http.answer import failure
 from service.http.api_keys import check_key
 from service.http.request_log import log_answer, naming
 from service.settings import Settings
 from service.streaming.connection import LOST, Connection, Stream
 from service.uploads.options import read_query_string
-from service.uploads.request_head import NO_MODEL, RequestHead
+from service.uploads.request_head import NO_MODEL, REQUEST_ID, RequestHead
 
 # The subprotocols that a browser offers, which cannot send a key in a header.
 SUBPROTOCOL, _KEY = "rowreader", "rowreader.key."

@@ -22,6 +22,7 @@ from service.errors import (
     NotReadyError,
     OutOfRangeError,
     RequestTimeoutError,
+    SlowClientError,
     TooCostlyError,
     TooManyRequestsError,
     UnauthorizedError,
@@ -64,6 +65,7 @@ _ANYWHERE: Errors = (
     UnexpectedFieldError,
     NotReadyError,
     RequestTimeoutError,
+    SlowClientError,
     InternalError,
 )
 _IMAGE: Errors = (EmptyFileError, NotAnImageError, ImageTooLargeError, TooCostlyError)

@@ -19,6 +19,7 @@ from service.errors import (
     NotReadyError,
     OutOfRangeError,
     RequestTimeoutError,
+    SlowClientError,
     TooCostlyError,
     TooManyRequestsError,
     UnauthorizedError,
@@ -68,6 +69,7 @@ _OF_INFERENCE: Errors = (
     TooCostlyError,
     InternalError,
     RequestTimeoutError,
+    SlowClientError,
     UnauthorizedError,
     TooManyRequestsError,
 )

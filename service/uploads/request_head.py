@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+REQUEST_ID = "X-Request-Id"
 NO_MODEL = "none"  # what metrics call it when no model was asked for, or none that exists
 
 _KEY = "rowreader.head"

@@ -40,8 +40,14 @@ def talk(server: Server, *parts: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "parts",
-    [(HEAD + OFFER + b"\r\n" + BODY,), (HEAD + OFFER + b"\r\n", BODY), (HEAD + b"\r\n" + BODY,)],
-    ids=["at once", "body apart", "no offer"],
+    [
+        (HEAD + OFFER + b"\r\n" + BODY,),
+        (HEAD + OFFER + b"\r\n", BODY),
+        (HEAD + OFFER[:40], OFFER[40:] + b"\r\n" + BODY),
+        tuple(bytes([byte]) for byte in HEAD + OFFER + b"\r\n" + BODY),
+        (HEAD + b"\r\n" + BODY,),
+    ],
+    ids=["at once", "body apart", "within the offer", "each byte apart", "no offer"],
 )
 def test_an_offer_of_http_2_is_answered_in_http_1(server: Server, parts: tuple[bytes, ...]) -> None:
     assert b'"code":"empty_batch"' in talk(server, *parts)
@@ -50,6 +56,14 @@ def test_an_offer_of_http_2_is_answered_in_http_1(server: Server, parts: tuple[b
 def test_a_connection_goes_on_after_such_an_offer(server: Server) -> None:
     found = talk(server, PROBE + OFFER + b"\r\n", HEAD + b"\r\n" + BODY)
     assert found.count(b"HTTP/1.1 200 ") == 1
+    assert b'"code":"empty_batch"' in found
+
+
+def test_requests_in_a_row_are_all_answered_with_offers_and_without(server: Server) -> None:
+    count = 1_000  # far more than are parsed ahead
+    row = (PROBE + OFFER + b"\r\n" + PROBE + b"\r\n") * count
+    found = talk(server, row + HEAD + OFFER + b"\r\n" + BODY)
+    assert found.count(b"HTTP/1.1 200 ") == 2 * count
     assert b'"code":"empty_batch"' in found
 
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 # Those that only a server in a certain state gives, on routes of both forms: see
 # test_operators.py and test_unready.py.
 OF_STATE = {"unauthorized", "origin_not_allowed", "not_ready", "too_many_requests", "too_costly",
-            "timeout"}  # fmt: skip
+            "timeout", "client_too_slow"}  # fmt: skip
 # What is told over a WebSocket only: see test_streaming.py.
 OF_STREAMS = {"wrong_state"}
 # What no request may bring about: that is what `test_fuzz.py` is for.

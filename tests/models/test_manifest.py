@@ -215,3 +215,47 @@ def test_a_model_without_a_manifest_is_not_overlooked(folder: Path) -> None:
 def test_a_missing_root_is_named(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="nowhere is not a folder of published models"):
         manifest.discover(tmp_path / "nowhere")
+
+
+READING = {
+    "whole": "lstm",
+    "whole_sha256": "0" * 64,
+    "temperatures": [2.0, 1.5],
+    "accuracies": [0.2, 0.9],
+    "confidences": [0.2, 0.9],
+    "calibration_errors": [0.1, 0.0],
+    "early_decisions": [{"stop_at": 0.9, "rows": 1.5, "accuracy": 0.8}],
+    "n": 10,
+}
+
+
+def test_what_is_known_after_each_row_is_read_back(folder: Path) -> None:
+    edit(folder, task="classify_rows", calibration=CALIBRATION, row_reading=READING)
+    reading = manifest.read(folder).row_reading
+    assert reading is not None
+    assert reading.temperatures == (2.0, 1.5)
+    assert reading.early_decisions[0].rows == 1.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"accuracies": [0.9]}, "differ in length from temperatures, which has 2; correct"),
+        ({"temperatures": [2.0, 0]}, r"temperatures\[1\]: Input should be greater than 0"),
+        ({"temperatures": [2.0, 1.0]}, "ends with another temperature than that of the whole"),
+    ],
+)
+def test_figures_of_rows_that_contradict_each_other_are_refused(
+    folder: Path, changes: dict[str, Any], message: str
+) -> None:
+    reading = {**READING, **changes}
+    edit(folder, task="classify_rows", calibration=CALIBRATION, row_reading=reading)
+    with pytest.raises(ManifestError, match=message):
+        manifest.read(folder)
+
+
+@pytest.mark.parametrize("task", ["classify", "classify_rows"])
+def test_only_a_model_that_reads_rows_says_what_they_are_worth(folder: Path, task: str) -> None:
+    edit(folder, task=task, row_reading=READING if task == "classify" else None)
+    with pytest.raises(ManifestError, match="only one that reads rows has row_reading"):
+        manifest.read(folder)

@@ -37,8 +37,9 @@ def test_what_is_missing_is_named_with_the_versions_that_have_it(
     with pytest.raises(BentoMLConfigException) as raised:
         bento.find_parts()
     message = str(raised.value)
-    assert f"lacks {name.replace(':', '.')}, on which" in message
-    assert "pip install 'bentoml>=1.4.39,<1.5'" in message
+    assert f"lack {name.replace(':', '.')}, on which" in message
+    wanted = bento.WORK_TOGETHER.get(name.partition(".")[0], "bentoml>=1.4.39,<1.5")
+    assert f"pip install '{wanted}'" in message
     assert "\n" not in message
 
 
@@ -62,4 +63,9 @@ def test_a_server_that_lacks_something_ends_with_one_line(tmp_path: Path) -> Non
     )
     assert run.returncode != 0
     [line] = run.stderr.strip().splitlines()
-    assert "lacks _bentoml_sdk.io_models.IORootModel" in line
+    assert "lack _bentoml_sdk.io_models.IORootModel" in line
+
+
+def test_what_is_named_as_the_remedy_is_what_constraints_pin() -> None:
+    pinned = (ROOT / "constraints.txt").read_text().splitlines()
+    assert set(bento.WORK_TOGETHER.values()) <= set(pinned)

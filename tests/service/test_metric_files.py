@@ -14,10 +14,17 @@ from service.metric_files import FigureFile
 from tests.support.polling import poll
 
 
+@pytest.fixture(autouse=True, params=["fallocate", "none, as on macOS"])
+def way_to_reserve(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system has for taking room on a disk."""
+    if request.param != "fallocate":
+        monkeypatch.delattr(os, "posix_fallocate")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    options = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)]
+    """A file system of 512 KiB."""
+    options = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(tmp_path)]
     if os.name != "posix" or subprocess.run(options, capture_output=True, check=False).returncode:
         pytest.skip("a small file system can be mounted by root only")
     yield tmp_path

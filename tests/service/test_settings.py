@@ -78,6 +78,15 @@ def test_a_bad_value_is_told_what_it_would_be_unset(monkeypatch: pytest.MonkeyPa
     assert message.endswith("open to all.) Give another value, or unset it, which means none")
 
 
+def test_the_memory_of_a_task_is_enough_for_the_largest_image() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment(max_parse_bytes=2**28)
+    assert "ROWREADER_MAX_PARSE_BYTES is 268435456: It should be at least 1200000000, or" in str(
+        caught.value
+    )
+    assert Settings.from_environment(max_parse_bytes=2**28, max_pixels=11_000_000)
+
+
 def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROWREADER_DEVICE", "gpu")
     monkeypatch.setenv("ROWREADER_WORKERS", "-1")

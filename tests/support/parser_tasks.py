@@ -40,6 +40,11 @@ def crash() -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def number() -> int:
+    """That of the process."""
+    return os.getpid()
+
+
 def complain() -> int:
     """Write to the log past Python."""
     return os.write(2, b"complaint\n")

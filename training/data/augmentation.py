@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.data.elastic import displacements
 from training.recipes.shipped import Augmentation
 
 
-def affine(rows: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """Rotate, scale, shear and shift each image by its own draw; what leaves the frame is lost.
+def warp(rows: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    """Rotate, scale, shear, shift and bend each image by its own draw; what leaves it is lost.
 
     Args:
         rows: (B, 28, 28) float32 in [0, 1], light ink on dark.
@@ -32,6 +33,8 @@ def affine(rows: Tensor, settings: Augmentation, generator: torch.Generator) -> 
     bottom = torch.stack([angle.sin() * width, angle.cos() * height, down], dim=1)
     maps = torch.stack([top, bottom], dim=1)  # (B, 2, 3)
     grid = functional.affine_grid(maps, [batch, 1, side, side], align_corners=False)
+    if settings.elastic:
+        grid = grid + displacements(batch, side, settings.elastic, generator) * (2 / side)
     moved = functional.grid_sample(rows.unsqueeze(1), grid, align_corners=False)  # (B, 1, 28, 28)
     return moved.squeeze(1)
 

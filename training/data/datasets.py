@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-DataSetName = Literal["mnist", "digits"]
+DataSetName = Literal["mnist", "qmnist", "digits"]
 
 
 @dataclass(frozen=True)

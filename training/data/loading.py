@@ -10,10 +10,10 @@ def load(name: DataSetName, folder: Path | None = None) -> DataSet:
 
     Args:
         name: of the data set; scikit-learn brings its `digits` along.
-        folder: of MNIST's files; None stands for `$MNIST_ROOT`, else `data`.
+        folder: of MNIST's or QMNIST's files; None stands for `$MNIST_ROOT`, else `data`.
 
     Raises:
-        DataError: MNIST is missing and cannot be downloaded, or a file is damaged or unreadable.
+        DataError: it is missing and cannot be downloaded, or a file is damaged or unreadable.
 
     """
     # Imported here because each brings a large library that the other does not need.
@@ -21,6 +21,7 @@ def load(name: DataSetName, folder: Path | None = None) -> DataSet:
         from training.data import sklearn_digits
 
         return sklearn_digits.load()
-    from training.data import mnist
+    from training.data import mnist, qmnist
 
-    return mnist.load(folder or mnist.default_root())
+    load_from = mnist.load if name == "mnist" else qmnist.load
+    return load_from(folder or mnist.default_root())

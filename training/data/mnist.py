@@ -1,15 +1,13 @@
 """The MNIST database of handwritten digits, read by torchvision and checked by SHA-256."""
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
-from urllib.error import URLError
 
 from torchvision.datasets import MNIST
 
 from models.manifest import sha256
 from training.data.datasets import DataSet, Split, hold_out
+from training.data.download import OTHER_FOLDER, DownloadError, download
 from training.errors import DataError
 
 VALIDATION_SIZE = 5_000  # of 60,000; the other 55,000 train
@@ -21,8 +19,6 @@ DIGESTS = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-
-_OTHER_FOLDER = "name another folder with --data-dir or MNIST_ROOT"
 
 
 def default_root() -> Path:
@@ -55,7 +51,10 @@ def load(root: Path) -> DataSet:
 
     """
     if not is_present(root):
-        _download(root)
+        try:
+            download(lambda folder: MNIST(folder, download=True), raw_folder(root), root)
+        except DownloadError as error:
+            raise DataError(_not_downloaded(root, error)) from error
     _verify(raw_folder(root))
     known, test = MNIST(root, train=True), MNIST(root, train=False)
     held = hold_out(known.targets, VALIDATION_SIZE)
@@ -68,34 +67,12 @@ def load(root: Path) -> DataSet:
     )
 
 
-def _download(root: Path) -> None:
-    """Put the files that are missing below `root`; makes no folder before they are downloaded."""
-    with tempfile.TemporaryDirectory(prefix="rowreader-mnist-") as folder:
-        downloaded = Path(folder)
-        try:
-            MNIST(downloaded, download=True)
-        except (OSError, RuntimeError, URLError) as error:
-            raise DataError(_not_downloaded(root, error)) from error
-        try:
-            raw_folder(root).mkdir(parents=True, exist_ok=True)
-            for name in DIGESTS:
-                if not (path := raw_folder(root) / name).exists():
-                    partial = path.with_name(f".{name}.partial")
-                    shutil.copyfile(raw_folder(downloaded) / name, partial)
-                    partial.rename(path)
-        except OSError as error:
-            raise DataError(
-                f"MNIST was downloaded, but cannot be written to {raw_folder(root)} "
-                f"({error.strerror}); make that possible, or {_OTHER_FOLDER}"
-            ) from error
-
-
 def _not_downloaded(root: Path, error: Exception) -> str:
     files = "\n".join(f"  {name}" for name in DIGESTS)
     return (
         f"MNIST is not in {raw_folder(root)} and could not be downloaded.\n"
         f"Expected in that folder, uncompressed:\n{files}\n"
-        f"Put them there, or {_OTHER_FOLDER}, or work without "
+        f"Put them there, or {OTHER_FOLDER}, or work without "
         "MNIST: --dataset digits uses the handwritten digits that scikit-learn brings along.\n"
         f"The download said: {' '.join(str(error).split())[:300]}"
     )
@@ -108,7 +85,7 @@ def _verify(raw: Path) -> None:
             found = sha256(path)
         except OSError as error:
             raise DataError(
-                f"{path} cannot be read ({error.strerror}); make it readable, or {_OTHER_FOLDER}"
+                f"{path} cannot be read ({error.strerror}); make it readable, or {OTHER_FOLDER}"
             ) from error
         if found != expected:
             raise DataError(

@@ -1,4 +1,4 @@
-"""Outliers: pictures that do not show one digit, but letters, symbols, scribbles, shapes and more.
+"""Outliers: pictures that do not show one digit, but letters, signs, scribbles, shapes and more.
 
 A classifier that was trained on digits alone is sure of everything that it reads. Trained on
 outliers, too, with all ten digits as equally right answers, it learns to be unsure (outlier
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from training.data import pen_strokes, signs
 from training.data.sklearn_digits import to_mnist
 
 Ink = NDArray[np.uint8]  # light on dark
@@ -26,7 +27,9 @@ Random = np.random.Generator
 SIDE = 112  # pixels of the square canvas, four times MNIST's
 # Without those that look like somebody's digit: B D G I O Q S Z, b g i j l o q s z, / | ( ) !
 LETTERS = "ACEFHJKLMNPRTUVWXYacdefhkmnprtuvwxy"
-SYMBOLS = "+-*=#@%&?<>^~$:;,."
+# Greek and Cyrillic, without those that look like a digit or like a Latin letter left out above.
+LETTERS += "ΓΔΘΛΞΠΣΦΨΩαγεζηθκλμνπρτφχψωЖИЛПФЦШЩЪЫЮЯгджиклмнптфхцшщъыюя"
+SYMBOLS = "+-*=#@%&?<>^~$:;,.\u20ac\u00a7\u2192\u221a\u2211\u221e\u2605\u2665\u266a\u2713\u263a"
 # OpenCV's Hershey fonts consist of single strokes, as a pen draws them; some also come slanted.
 PENS = (
     cv2.FONT_HERSHEY_SIMPLEX,
@@ -57,17 +60,18 @@ def draw(count: int, digits: Tensor, seed: int) -> Tensor:
     """
     random = np.random.default_rng(seed)
     sources = digits.cpu().numpy()
-    kinds: tuple[Callable[[Random], Ink], ...] = (
-        _letter,
-        _symbol,
-        _scribble,
-        _shape,
-        _texture,
-        lambda random: _several(random, sources),
-    )
-    shares = (0.5, 0.1, 0.12, 0.1, 0.03, 0.15)
-    chosen = random.choice(len(kinds), count, p=shares)
-    pictures = [_in_mnist_form(kinds[kind], random) for kind in chosen]
+    kinds: dict[Callable[[Random], Ink], float] = {
+        _letter: 0.33,
+        signs.draw: 0.25,
+        _symbol: 0.07,
+        _scribble: 0.09,
+        _shape: 0.07,
+        _texture: 0.03,
+        _shade: 0.05,
+        lambda random: _several(random, sources): 0.11,
+    }
+    chosen = random.choice(len(kinds), count, p=list(kinds.values()))
+    pictures = [_in_mnist_form(list(kinds)[kind], random) for kind in chosen]
     return torch.from_numpy(np.array(pictures, np.uint8).reshape(count, 28, 28))
 
 
@@ -120,24 +124,12 @@ def _scribble(random: Random) -> Ink:
     """A smooth line through a few random points."""
     knots = random.uniform(16, SIDE - 16, (int(random.integers(4, 14)), 2))
     closed = random.random() < 0.3
-    line = _spline(np.vstack([knots, knots[:2]]) if closed else knots)
+    line = pen_strokes.smooth(np.vstack([knots, knots[:2]]) if closed else knots)
     ink = _canvas()
-    cv2.polylines(ink, [line], False, 255, int(random.integers(4, 12)), cv2.LINE_AA)
+    cv2.polylines(
+        ink, [line.round().astype(np.int32)], False, 255, int(random.integers(4, 12)), cv2.LINE_AA
+    )
     return ink
-
-
-def _spline(knots: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Points along a Catmull-Rom spline through `knots` (k, 2)."""
-    ends = np.vstack([knots[:1], knots, knots[-1:]])
-    t = np.linspace(0, 1, 12)[:, np.newaxis]
-    pieces = [
-        b
-        + (c - a) * t / 2
-        + (2 * a - 5 * b + 4 * c - d) * t**2 / 2
-        + (3 * b - a - 3 * c + d) * t**3 / 2
-        for a, b, c, d in zip(ends, ends[1:], ends[2:], ends[3:], strict=False)
-    ]
-    return np.vstack(pieces).round().astype(np.int32)
 
 
 def _shape(random: Random) -> Ink:
@@ -173,9 +165,31 @@ def _texture(random: Random) -> Ink:
     return np.where(smooth > limit, 255, 0).astype(np.uint8)
 
 
+def _shade(random: Random) -> Ink:
+    """What is left of a shadow, a vignette or a lamp: broad, with one soft edge or two."""
+    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32) / SIDE - 0.5
+    turn = random.uniform(0, 2 * np.pi)
+    across = np.cos(turn) * x + np.sin(turn) * y
+    kind = random.choice(["side", "band", "corners", "spot"])
+    if kind == "side":
+        field = across - random.uniform(-0.3, 0.3)
+    elif kind == "band":
+        field = random.uniform(0.12, 0.3) - np.abs(across)
+    else:
+        centre = random.uniform(-0.25, 0.25, 2)
+        far = np.hypot((x - centre[0]) * random.uniform(0.6, 1.6), y - centre[1])
+        field = far - random.uniform(0.3, 0.6) if kind == "corners" else 0.35 - far
+    window = np.zeros((SIDE, SIDE), bool)
+    low, high = random.integers(0, SIDE // 3, 2), random.integers(2 * SIDE // 3, SIDE, 2)
+    window[low[0] : high[0], low[1] : high[1]] = True
+    soft = np.clip(field / random.uniform(0.02, 0.5) + 0.5, 0, 1) * window
+    return np.asarray(soft * 255, np.uint8)
+
+
 def _several(random: Random, digits: NDArray[np.uint8]) -> Ink:
-    """Two or three digits in a row."""
-    chosen = digits[random.integers(0, len(digits), int(random.integers(2, 4)))]
+    """Two or three digits in a row, or a strip of many."""
+    count = random.integers(2, 4) if random.random() < 0.75 else random.integers(4, 13)
+    chosen = digits[random.integers(0, len(digits), int(count))]
     columns = [image.any(axis=0).nonzero()[0] for image in chosen]
     gap = np.zeros((28, int(random.integers(1, 8))), np.uint8)
     parts: list[NDArray[np.uint8]] = []

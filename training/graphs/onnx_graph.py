@@ -2,7 +2,8 @@
 
 The graph is not traced, so that its weights are constants, which ONNX Runtime's CUDA provider needs
 to cache them, no state is built from shapes, and the batch axis cannot freeze.
-`training.graphs.recurrent_nodes` writes the recurrent layers.
+`training.graphs.recurrent_nodes` writes the recurrent layers, `training.graphs.renet_nodes` those
+of a ReNet.
 """
 
 from functools import singledispatch
@@ -18,6 +19,7 @@ from training.graphs.recurrent_nodes import (
     add_sequence_layer,
     add_stream_layers,
 )
+from training.graphs.renet_nodes import add_renet
 from training.networks.configuration import COLUMNS, ROWS
 from training.networks.interface import interface
 from training.networks.modules import (
@@ -26,6 +28,7 @@ from training.networks.modules import (
     Decoder,
     DenseClassifier,
     Encoder,
+    ReNetClassifier,
     RowClassifier,
     SequenceRegressor,
 )
@@ -77,6 +80,13 @@ def _steps(network: RowClassifier | RowStream, graph: GraphBuilder) -> str:
 @singledispatch
 def _write(network: nn.Module, _graph: GraphBuilder) -> None:
     raise TypeError(f"{type(network).__name__} has no graph")
+
+
+@_write.register
+def _(network: ReNetClassifier, graph: GraphBuilder) -> None:
+    centred = graph.add("Sub", "rows", graph.constant("mean", network.mean))
+    rows = graph.add("Div", centred, graph.constant("std", network.std))
+    _linear(graph, network.head, "head", add_renet(graph, network, rows), out="logits")
 
 
 @_write.register

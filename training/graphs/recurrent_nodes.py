@@ -141,7 +141,7 @@ def _one_node(
     attributes: dict[str, Any] = {"linear_before_reset": 1} if operator == "GRU" else {}
     if isinstance(recurrent, nn.RNN) and recurrent.nonlinearity == "relu":
         attributes["activations"] = ["Relu"]
-    weights = _layer(recurrent, layer)
+    weights = layer_weights(recurrent, f"l{layer}")
     inputs = [
         graph.constant(f"layer{layer}.{key}", weights[key][np.newaxis]) for key in ("W", "R", "B")
     ]
@@ -170,7 +170,7 @@ def _unrolled(graph: GraphBuilder, recurrent: nn.RNNBase, steps: str) -> list[st
     slices = [f"step{t}" for t in range(ROWS)]
     inputs: list[str] = []
     for layer in range(recurrent.num_layers):
-        weights = _layer(recurrent, layer)
+        weights = layer_weights(recurrent, f"l{layer}")
         bias = graph.constant(f"layer{layer}.b", weights["B"].reshape(2, -1).sum(axis=0))
         matrix = graph.constant(f"layer{layer}.W", weights["W"].T)
         recurrence = graph.constant(f"layer{layer}.R", weights["R"].T)
@@ -188,11 +188,15 @@ def _unrolled(graph: GraphBuilder, recurrent: nn.RNNBase, steps: str) -> list[st
     return inputs
 
 
-def _layer(recurrent: nn.RNNBase, layer: int) -> dict[str, Floats]:
-    """The weights of a layer, gates in ONNX's order: W (g*h, in), R (g*h, h), B (2*g*h,)."""
+def layer_weights(recurrent: nn.RNNBase, layer: str) -> dict[str, Floats]:
+    """The weights of a layer, gates in ONNX's order: W (g*h, in), R (g*h, h), B (2*g*h,).
+
+    `layer` is the end of their names in PyTorch: "l0" for the first, "l0_reverse" for its backward
+    direction.
+    """
     order = GATES[type(recurrent).__name__]
     found = {
-        key: _reorder(getattr(recurrent, f"{key}_l{layer}").detach().cpu().numpy(), order)
+        key: _reorder(getattr(recurrent, f"{key}_{layer}").detach().cpu().numpy(), order)
         for key in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     }
     bias = np.concatenate([found["bias_ih"], found["bias_hh"]])

@@ -1,4 +1,4 @@
-"""Configurations of the five kinds of networks, as validated data.
+"""Configurations of the six kinds of networks, as validated data.
 
 `training.networks.modules.build` makes the network. Every recipe uses one of these kinds; what
 differs between two networks of a kind is a field.
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from training.errors import RecipeError
-from training.networks.field_checks import check_choice, check_counts
+from training.networks.field_checks import check_choice, check_counts, check_range
 
 Cell = Literal["rnn", "gru", "lstm"]
+GatedCell = Literal["gru", "lstm"]
 Nonlinearity = Literal["tanh", "relu"]
 Readout = Literal["last", "flat"]
 Start = Literal["orthogonal", "pytorch", "tensorflow"]
@@ -47,6 +48,36 @@ class RecurrentConfig:
         check_counts(self, "hidden_size", "num_layers")
         if self.nonlinearity != "tanh" and self.cell != "rnn":
             raise RecipeError(f"nonlinearity is {self.nonlinearity!r}, but a {self.cell} has tanh")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReNetConfig:
+    """A recurrent classifier that sweeps over a map of patches, and over the map it has made.
+
+    ReNet (Visin et al. 2015, arXiv:1505.00393): each stage cuts its map into patches of 2 x 2,
+    reads every row of patches in both directions, then every column of what that gave. The result
+    is the map of the next stage, which reads larger parts of the picture.
+
+    Raises:
+        RecipeError: a field is outside its range.
+
+    """
+
+    cell: GatedCell
+    hidden_sizes: tuple[int, ...]  # units of each stage, in each direction; one or two stages
+    margin: int = 1  # pixels by which the picture's patches overlap their neighbours on each side
+    dropout: float = 0.0  # share of the states after each stage that training sets to 0
+
+    def __post_init__(self) -> None:
+        check_choice(self, "cell", get_args(GatedCell))
+        check_counts(self, "hidden_sizes")
+        # 28 pixels can be halved twice.
+        if len(self.hidden_sizes) not in (1, 2):
+            raise RecipeError(
+                f"hidden_sizes is {self.hidden_sizes}, expected one or two numbers of units"
+            )
+        check_choice(self, "margin", (0, 1, 2))
+        check_range(self, "dropout", 0.0, 0.9)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,5 +152,10 @@ class RegressorConfig:
 
 
 Architecture = (
-    RecurrentConfig | DenseConfig | ConvolutionalConfig | AutoencoderConfig | RegressorConfig
+    RecurrentConfig
+    | ReNetConfig
+    | DenseConfig
+    | ConvolutionalConfig
+    | AutoencoderConfig
+    | RegressorConfig
 )

@@ -13,6 +13,7 @@ from training.networks.modules import (
     Decoder,
     DenseClassifier,
     Encoder,
+    ReNetClassifier,
     RowClassifier,
     SequenceRegressor,
 )
@@ -63,6 +64,7 @@ def interface(network: nn.Module) -> Interface:
 
 
 @interface.register(RowClassifier)
+@interface.register(ReNetClassifier)
 @interface.register(DenseClassifier)
 @interface.register(ConvolutionalClassifier)
 def _(_network: nn.Module) -> Interface:

@@ -19,14 +19,18 @@ from training.networks.configuration import (
     AutoencoderConfig,
     ConvolutionalConfig,
     DenseConfig,
+    GatedCell,
     Nonlinearity,
     RecurrentConfig,
     RegressorConfig,
+    ReNetConfig,
 )
 
 # Mean and standard deviation of the pixels of MNIST's 60,000 training images, in [0, 1].
 PIXEL_MEAN: Final = 0.1307
 PIXEL_STD: Final = 0.3081
+
+PATCH: Final = 2  # rows and columns of a map that a stage of ReNet joins
 
 _NONLINEARITIES: Final = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
@@ -36,6 +40,8 @@ def build(architecture: Architecture) -> nn.Module:
     match architecture:
         case RecurrentConfig():
             return RowClassifier(architecture)
+        case ReNetConfig():
+            return ReNetClassifier(architecture)
         case DenseConfig():
             return DenseClassifier(architecture)
         case ConvolutionalConfig():
@@ -75,6 +81,92 @@ class RowClassifier(nn.Module):
         readout = states.transpose(0, 1).flatten(1) if self.flat else states[-1]
         logits: Tensor = self.head(readout)  # (B, 10)
         return logits
+
+    def after_each_row(self, rows: Tensor) -> Tensor:
+        """Map rows (B, 28, 28) float32 in [0, 1] to the logits after each row, (B, 28, 10).
+
+        The last are those of `forward`. Only for a network that reads out the last state.
+        """
+        steps = ((rows - self.mean) / self.std).transpose(0, 1)  # (28 steps, B, 28 columns)
+        states, _ = self.recurrent(steps)  # (28, B, hidden)
+        logits: Tensor = self.head(states).transpose(0, 1)
+        return logits
+
+
+class ReNetClassifier(nn.Module):
+    """Stages of sweeps over a map of patches, and a linear layer over the last map."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: ReNetConfig) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(PIXEL_MEAN))
+        self.register_buffer("std", torch.tensor(PIXEL_STD))
+        self.margin = config.margin
+        window = PATCH + 2 * config.margin  # pixels along each side of the picture's patches
+        side = ROWS // PATCH
+        self.windows = nn.Unfold(window, padding=config.margin, stride=PATCH)
+        self.grid = nn.Unflatten(2, (side, side))
+        first, dropout = config.hidden_sizes[0], config.dropout
+        stages: list[nn.Module] = [ReNetStage(config.cell, window**2, first, dropout)]
+        for before, hidden in pairwise(config.hidden_sizes):
+            features = PATCH**2 * 2 * before
+            stages += [Patches(), ReNetStage(config.cell, features, hidden, dropout)]
+            side //= PATCH
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Linear(side * side * 2 * config.hidden_sizes[-1], CLASSES)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Map rows (B, 28, 28) float32 in [0, 1] to logits (B, 10) float32."""
+        normalised = ((rows - self.mean) / self.std).unsqueeze(1)  # (B, 1, 28, 28)
+        patches = self.grid(self.windows(normalised))  # (B, window * window, 14 rows, 14 columns)
+        # (14 columns, B, 14 rows, window * window) -> (rows, B, columns, 2 * hidden)
+        states = self.stages(patches.permute(3, 0, 2, 1))
+        logits: Tensor = self.head(states.transpose(0, 1).flatten(1))  # (B, ...) -> (B, 10)
+        return logits
+
+
+class ReNetStage(nn.Module):
+    """A bidirectional layer along the rows of a map, and one along the columns of its states."""
+
+    def __init__(self, cell: GatedCell, features: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        kind = nn.GRU if cell == "gru" else nn.LSTM
+        self.across = kind(features, hidden, bidirectional=True)
+        self.down = kind(2 * hidden, hidden, bidirectional=True)
+        self.dropout = nn.Dropout(dropout)
+        start_orthogonal(self.across)
+        start_orthogonal(self.down)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """Map a map (columns, B, rows, features) to (rows, B, columns, 2 * hidden), float32.
+
+        A position's states know all of the map: forwards and backwards along its column, of states
+        that each know their row.
+        """
+        columns, batch, rows, _ = steps.shape
+        # All rows of all images are one batch of sequences.
+        across, _ = self.across(steps.flatten(1, 2))  # (columns, B * rows, 2 * hidden)
+        turned = across.unflatten(1, [batch, rows]).transpose(0, 2)  # (rows, B, columns, ...)
+        down, _ = self.down(turned.flatten(1, 2))  # (rows, B * columns, 2 * hidden)
+        states: Tensor = self.dropout(down).unflatten(1, [batch, columns])
+        return states
+
+
+class Patches(nn.Module):
+    """Joins neighbouring states into patches of 2 x 2, each of which is one step of a sweep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.columns = nn.Unflatten(2, (-1, PATCH))
+        self.rows = nn.Unflatten(0, (-1, PATCH))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Map states (rows, B, columns, n) to a map (columns / 2, B, rows / 2, 4 * n)."""
+        # (rows / 2, 2, B, columns / 2, 2, n)
+        pairs: Tensor = self.rows(self.columns(states))
+        return pairs.permute(3, 2, 0, 1, 4, 5).flatten(3)
 
 
 class DenseClassifier(nn.Module):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from models.manifest import Calibration, Metric, Task
 from training.data.datasets import DataSet, Split
@@ -68,7 +69,7 @@ def from_recipe(
     n = len(data.validation)
     candidates = parity_candidates(name, network, data)
     calibration, row_scores = _calibration(network, data), None
-    if reads_row_by_row(finished.recipe.network):
+    if isinstance(network, RowClassifier):
         candidates = (*candidates, stream_candidate(name, network, data))
         row_scores = score_rows(row_stream(network), data, calibration)
     return TrainedModel(
@@ -119,7 +120,7 @@ def from_tutorial(
     )
 
 
-def _calibration(network: RowClassifier, data: DataSet) -> Calibration:
+def _calibration(network: nn.Module, data: DataSet) -> Calibration:
     validation = Split(data.validation.images.cpu(), data.validation.labels.cpu())
     logits = evaluate(network, validation).logits
     if broken := int((~logits.isfinite()).any(dim=1).sum()):

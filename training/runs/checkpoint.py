@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from training.data.datasets import DataSet
 from training.errors import CheckpointError, RecipeError
-from training.networks.modules import RowClassifier
+from training.networks.modules import build
 from training.recipes.shipped import Recipe
 from training.runs import run_files
 from training.runs.run_files import DamagedFileError, ForeignFileError
@@ -149,14 +149,14 @@ def restore(folder: Path, checkpoint: Checkpoint, trainer: Trainer) -> None:
     trainer.history = list(checkpoint.history)
 
 
-def best_network(folder: Path, checkpoint: Checkpoint) -> RowClassifier:
+def best_network(folder: Path, checkpoint: Checkpoint) -> nn.Module:
     """The network with the best validation accuracy, in eval mode on the CPU.
 
     Raises:
         CheckpointError: the tensors are missing, damaged, unreadable, or do not fit the recipe.
 
     """
-    network = RowClassifier(checkpoint.recipe.network)
+    network = build(checkpoint.recipe.network)
     tensors = _read(folder, checkpoint, torch.device("cpu"))
     try:
         network.load_state_dict(_with_prefix(tensors, _BEST))

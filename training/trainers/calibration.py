@@ -12,7 +12,7 @@ from torch.nn import functional
 from models.manifest import Calibration
 
 BINS = 15  # as in the paper
-REJECTED = 0.01  # of the validation digits fall below the threshold, so that non-digits do, too
+REJECTED = 0.02  # of the validation digits fall below the threshold, so that non-digits do, too
 _LOG_RANGE = (-3.0, 3.0)  # of the temperature's natural logarithm
 
 

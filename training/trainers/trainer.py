@@ -15,16 +15,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.data import outliers
-from training.data.augmentation import affine, pen
+from training.data import hands, outliers
+from training.data.augmentation import pen, warp
 from training.data.datasets import DataSet, Split, as_rows, shuffled
 from training.errors import TrainingDivergedError
-from training.networks.modules import RowClassifier
+from training.networks.modules import RowClassifier, build
 from training.recipes.shipped import Recipe
 from training.trainers.tasks import EVALUATION_BATCH
 from training.trainers.weight_average import weight_average
 
-MOST_OUTLIERS = 20_000  # too many to be memorised, and drawn in a few seconds
+# Too many to be memorised, and drawn in some seconds.
+MOST_OUTLIERS = 20_000
+MOST_HANDS = 30_000
 DIVERGENCE_CHECK = 50  # steps between two checks of the loss; a check waits for the device
 
 
@@ -63,7 +65,7 @@ class Trainer:
         self.device = device
         self.data = data.to(device)
         torch.manual_seed(recipe.seed)
-        self.network = RowClassifier(recipe.network).to(device)
+        self.network = build(recipe.network).to(device)
         self.averaged = weight_average(self.network, recipe.average_decay)
         self.best = copy.deepcopy(self.average)
         self.optimizer = torch.optim.AdamW(
@@ -75,11 +77,13 @@ class Trainer:
         self.history: list[Epoch] = []
         count = min(MOST_OUTLIERS, len(data.train)) if recipe.outliers else 0
         self._outliers = outliers.draw(count, data.train.images, recipe.seed).to(device)
+        count = min(MOST_HANDS, len(data.train)) if recipe.hands else 0
+        self._hands = hands.draw(count, recipe.seed).to(device)
 
     @property
-    def average(self) -> RowClassifier:
+    def average(self) -> nn.Module:
         """The network with the averaged weights, which is validated and exported."""
-        return cast(RowClassifier, self.averaged.module)
+        return self.averaged.module
 
     @property
     def steps_per_epoch(self) -> int:
@@ -105,7 +109,9 @@ class Trainer:
         """
         number = len(self.history) + 1
         started = time.perf_counter()
-        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 100_003 + number)
+        seed = self.recipe.seed * 100_003 + number
+        generator = torch.Generator(self.device).manual_seed(seed)
+        torch.manual_seed(seed)  # dropout can draw from the global generator only
         total = torch.zeros((), device=self.device)
         step = (number - 1) * self.steps_per_epoch
         for index in shuffled(len(self.data.train), self.recipe.batch_size, generator):
@@ -140,17 +146,15 @@ class Trainer:
         """Take one optimiser step on `batch`; returns its mean loss, a scalar on the device."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, step, self.steps_per_epoch)
-        images = torch.cat([batch.images, self._some_outliers(len(batch), generator)])
-        rows = affine(as_rows(images), self.recipe.augmentation, generator)
+        size = len(batch)
+        drawn = self._hands.take(self._choose(len(self._hands), size, self.recipe.hands, generator))
+        digits = batch.join(drawn)
+        chosen = self._choose(len(self._outliers), size, self.recipe.outliers, generator)
+        images = torch.cat([digits.images, self._outliers[chosen]])
+        rows = warp(as_rows(images), self.recipe.augmentation, generator)
         if self.recipe.augmentation.pen:
             rows = pen(rows, self.recipe.augmentation, generator)
-        logits = self.network(rows)
-        digits, others = logits.split([len(batch), len(images) - len(batch)])
-        loss = functional.cross_entropy(digits, batch.labels)
-        total = loss
-        if len(others):
-            # The cross-entropy with all ten digits equally right.
-            total = loss - self.recipe.outlier_weight * others.log_softmax(dim=1).mean()
+        loss, total = self._losses(rows, digits.labels)
         self.optimizer.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
@@ -158,15 +162,36 @@ class Trainer:
         self.averaged.update_parameters(self.network)
         return loss.detach()
 
-    def _some_outliers(self, batch: int, generator: torch.Generator) -> Tensor:
-        """The outliers to add to a batch of `batch` digits, (k, 28, 28) uint8."""
-        count = round(batch * self.recipe.outliers)
+    def _losses(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean loss of the digits, and what is minimised, both scalars.
+
+        Args:
+            rows: (k + m, 28, 28) float32 in [0, 1]: k digits, then m outliers.
+            labels: (k,) int64.
+
+        """
+        weight = self.recipe.row_weight
+        if not weight:
+            logits = self.network(rows)
+            digits, others = logits.split([len(labels), len(rows) - len(labels)])
+            loss = functional.cross_entropy(digits, labels)
+            return loss, loss + self.recipe.outlier_weight * _unsure(others)
+        reader = cast(RowClassifier, self.network)  # any other recipe has no `row_weight`
+        logits = reader.after_each_row(rows).transpose(1, 2)  # (k + m, 10, 28)
+        digits, others = logits.split([len(labels), len(rows) - len(labels)])
+        by_row = functional.cross_entropy(
+            digits, labels[:, None].expand(-1, digits.shape[2]), reduction="none"
+        ).mean(dim=0)  # (28,)
+        loss = by_row[-1] + weight * by_row.mean()
+        unsure = _unsure(others[..., -1]) + weight * _unsure(others)
+        return by_row[-1], loss + self.recipe.outlier_weight * unsure
+
+    def _choose(self, pool: int, batch: int, share: float, generator: torch.Generator) -> Tensor:
+        """Indices (round(batch * share),) of pictures to add to a batch, out of `pool`."""
+        count = round(batch * share) if pool else 0
         if not count:
-            return self._outliers[:0]
-        index = torch.randint(
-            len(self._outliers), (count,), generator=generator, device=self.device
-        )
-        return self._outliers[index]
+            return torch.zeros(0, dtype=torch.int64, device=self.device)
+        return torch.randint(pool, (count,), generator=generator, device=self.device)
 
     def _check_finite(self, loss: float, epoch: int, step: int) -> None:
         if not math.isfinite(loss):
@@ -176,6 +201,11 @@ class Trainer:
                 f"learning rate {rate:.3g}; what was saved after epoch {epoch - 1} is kept. Train "
                 "again with a lower learning_rate or clip_norm in the recipe."
             )
+
+
+def _unsure(logits: Tensor) -> Tensor:
+    """The cross-entropy of logits (m, 10, ...) with all ten digits equally right; 0 if m is 0."""
+    return -logits.log_softmax(dim=1).mean() if len(logits) else logits.sum()
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:

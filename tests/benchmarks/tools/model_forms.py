@@ -18,7 +18,7 @@ import models
 from models.manifest import Manifest, read
 from service.inference.backends import open_backend
 from service.settings import Device
-from training.networks.modules import RowClassifier
+from training.networks.modules import build
 from training.recipes.shipped import RECIPES
 
 Call = Callable[[], object]
@@ -116,7 +116,7 @@ def _published(name: str) -> tuple[Path, Manifest]:
 
 def _network(name: str) -> nn.Module:
     torch.manual_seed(0)
-    return RowClassifier(RECIPES[name].network).eval()
+    return build(RECIPES[name].network).eval()
 
 
 def _in_inference(module: Callable[[torch.Tensor], torch.Tensor], batch: int) -> Call:

@@ -2,15 +2,18 @@
 
 import contextlib
 import dataclasses
+import errno
 import io
 import itertools
 import os
 import signal
+import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -27,6 +30,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 DIGIT = (ROOT / "docs" / "seven.png").read_bytes()
 WORKERS = 2
+
+
+def refuses_connections(server: Server) -> bool:
+    address = urlsplit(server.url)
+    with socket.socket() as connection:
+        connection.settimeout(10)
+        return connection.connect_ex((address.hostname, address.port)) == errno.ECONNREFUSED
 
 
 def figure(server: Server, name: str) -> float:
@@ -103,6 +113,7 @@ def test_what_was_accepted_is_answered_before_the_end(tmp_path: Path) -> None:
         # Of six requests in turns, every one has begun after so many pictures.
         server.poll(lambda: figure(server, "rowreader_preprocess_seconds_count") > 30)
         server.process.send_signal(signal.SIGTERM)
+        server.poll(lambda: refuses_connections(server))
         assert not any(answer.done() for answer in under_way)
         for answer in under_way:
             assert [result["digit"] for result in answer.result().json()] == [7] * 40

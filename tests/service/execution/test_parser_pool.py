@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,28 @@ import numpy as np
 import psutil
 import pytest
 
-from service.errors import NotAnImageError, TooCostlyError, TooManyRequestsError
+from service.errors import (
+    NotAnImageError,
+    NotReadyError,
+    TooCostlyError,
+    TooManyRequestsError,
+)
 from service.execution.parser_pool import ParserError, ParserPool
 from service.images.read_image import read_image
+from service.settings import BYTES_PER_PIXEL
 from tests.support.metrics import metrics
-from tests.support.parser_tasks import MIB, complain, compute, crash, echo, fail, refuse, take
+from tests.support.parser_tasks import (
+    MIB,
+    complain,
+    compute,
+    crash,
+    echo,
+    fail,
+    number,
+    refuse,
+    take,
+)
+from tests.support.pictures.sound_images import whole
 from tests.support.project import ROOT
 
 DEADLINE = 30  # seconds
@@ -32,11 +50,12 @@ def pool(
     seconds: float = 0.3,
     mebibytes: int = 512,
     max_wait: float = DEADLINE,
+    deadline: float = DEADLINE,
 ) -> Any:
     async def run() -> Any:
         made = ParserPool(processes, seconds, mebibytes * MIB, max_wait, metrics())
         try:
-            return await asyncio.wait_for(ask(made), DEADLINE)
+            return await asyncio.wait_for(ask(made), deadline)
         finally:
             made.close()
 
@@ -175,6 +194,65 @@ def test_the_process_that_forks_is_replaced_when_it_ends(
     assert pool(ask) == [1]
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_fork_that_is_lost_on_its_way_is_asked_for_again(
+    slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that forks has taken the question, and ends before there is another."""
+    send = socket.send_fds
+    lost: list[psutil.Process] = []
+
+    def lose(control: socket.socket, *arguments: Any) -> int:
+        sent = send(control, *arguments)
+        if not lost:
+            [forker] = [c for c in psutil.Process().children() if c.pid not in before]
+            forker.kill()
+            forker.wait()
+            lost.append(forker)
+        return sent
+
+    async def ask(p: ParserPool) -> Any:
+        p.wait_until_ready()
+        forker = max(psutil.Process().children(), key=lambda c: c.create_time())
+        forker.suspend()  # so that it never forks
+        return await asyncio.gather(p.run(echo, 1, slow=slow), p.run(echo, 2, slow=slow))
+
+    before = {c.pid for c in psutil.Process().children()}
+    monkeypatch.setattr(socket, "send_fds", lose)
+    assert pool(ask, processes=2) == [[1], [2]]
+    assert lost
+
+
+def test_what_cannot_be_forked_is_for_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(p: ParserPool) -> Any:
+        p.wait_until_ready()
+        monkeypatch.setenv("PYTHONHOME", "/nowhere")  # no interpreter starts any more
+        for child in psutil.Process().children():
+            if "service.execution.parser_process" in child.cmdline():
+                child.kill()
+                child.wait()
+        with pytest.raises(NotReadyError) as raised:
+            await p.run(echo)
+        monkeypatch.delenv("PYTHONHOME")
+        return raised.value.headers["Retry-After"], await p.run(echo, 1)
+
+    assert pool(ask) == ("1", [1])
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_process_that_ended_while_it_had_nothing_to_do_is_none_that_took_too_much(
+    slow: bool,
+) -> None:
+    async def ask(p: ParserPool) -> Any:
+        idle = psutil.Process(await p.run(number, slow=slow))
+        idle.kill()
+        while psutil.pid_exists(idle.pid):
+            await asyncio.sleep(0.01)
+        return await p.run(echo, 1, slow=slow)
+
+    assert pool(ask) == [1]
+
+
 def test_what_cannot_be_imported_is_told_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,3 +288,23 @@ def test_an_image_is_read_there_as_here() -> None:
     expected = read_image(data, 10**6)
     assert found["finding"] == expected.finding
     np.testing.assert_array_equal(found["rows"], expected.rows)
+
+
+@pytest.mark.slow
+def test_with_the_memory_that_is_demanded_for_a_pixel_no_sound_image_is_called_broken() -> None:
+    times = 72
+    pixels = (28 * times) ** 2
+    most = BYTES_PER_PIXEL * pixels
+
+    async def ask(p: ParserPool) -> list[str]:
+        broken = []
+        for name, data in whole(times).items():
+            try:
+                await p.run(read_image, data, pixels, slow=True)
+            except TooCostlyError:
+                continue  # as is true of floats
+            except NotAnImageError:
+                broken.append(name)
+        return broken
+
+    assert pool(ask, seconds=DEADLINE, mebibytes=most // MIB, deadline=10 * DEADLINE) == []

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import NotAnImageError
 from service.execution.admission import Admission
+from service.http import body_limits
 from service.http.endpoints import Endpoints
 from service.http.gateway import QUICK_BYTES, Gateway, Worker
 from service.http.known_paths import KnownPaths
@@ -390,6 +391,30 @@ def test_work_is_turned_away_when_there_is_too_much_and_questions_pass(
     answer = ask(method, "/fine", app, content=body)
     assert answer.status_code == status
     assert answer.headers.get("retry-after") == ("1" if status == 429 else None)
+
+
+async def trickle(size: int) -> AsyncIterator[bytes]:
+    """Twenty parts of `size` bytes, together over a longer time than a body is waited for."""
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+        yield b"x" * size
+
+
+@pytest.mark.parametrize(("size", "fast_enough"), [(1, False), (1_000, True)])
+def test_a_body_is_waited_for_while_enough_of_it_comes(
+    size: int, fast_enough: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body_limits, "PATIENCE", 0.1)
+    monkeypatch.setattr(body_limits, "SLOWEST", 20_000)
+    admission = Admission(Queue(), 1, 10**6, max_wait=1)
+    app = gateway(admission=admission)
+    answer = ask("POST", "/echo", app, content=trickle(size))
+    if fast_enough:
+        assert answer.json() == 20 * size
+    else:
+        assert error_of(answer)["code"] == "client_too_slow"
+        assert answer.headers["connection"] == "close"
+    assert ask("POST", "/echo", app, content=b"x").json() == 1, "its place is free"
 
 
 def test_a_body_holds_what_has_come_of_it_and_is_refused_where_there_is_no_room() -> None:

@@ -21,10 +21,11 @@ def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 @functools.cache
-def whole() -> dict[str, bytes]:
-    """Every file is a picture of 28 x 28."""
-    grey = Image.fromarray(PIXELS)
-    colour, deep = grey.convert("RGB"), Image.fromarray(PIXELS.astype("<u2") * 257)
+def whole(times: int = 1) -> dict[str, bytes]:
+    """Every file is a picture of 28 x 28, or so many times as large on each side."""
+    pixels = np.kron(PIXELS, np.ones((times, times), np.uint8))
+    grey = Image.fromarray(pixels)
+    colour, deep = grey.convert("RGB"), Image.fromarray(pixels.astype("<u2") * 257)
     clear = colour.copy()
     clear.putalpha(grey)
     turned = Image.Exif()
@@ -55,7 +56,7 @@ def whole() -> dict[str, bytes]:
         **{f"tiff {kind}": encode(colour, "TIFF", compression=kind) for kind in _TIFF},
         "tiff group4": encode(grey.convert("1"), "TIFF", compression="group4"),
         "tiff deep": encode(deep, "TIFF"),
-        "tiff float": encode(Image.fromarray(PIXELS / np.float32(255)), "TIFF"),
+        "tiff float": encode(Image.fromarray(pixels / np.float32(255)), "TIFF"),
         "tiff frames": encode(grey, "TIFF", **_frames(grey)),
         "tiff described": encode(grey, "TIFF", **described),
     }

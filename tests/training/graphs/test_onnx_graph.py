@@ -8,14 +8,15 @@ import onnxruntime
 import pytest
 import torch
 
-from tests.support.training.samples import small_recipe
+from tests.support.training.samples import row_classifier, small_recipe
 from training.graphs.onnx_graph import build, write_onnx
 from training.networks.modules import RowClassifier
+from training.networks.modules import build as make
 
 
 def network(cell: Any, layers: int = 1) -> RowClassifier:
     torch.manual_seed(0)
-    made = RowClassifier(small_recipe(cell, num_layers=layers).network).eval()
+    made = row_classifier(make(small_recipe(cell, num_layers=layers).network)).eval()
     for parameter in made.parameters():  # biases start at zero, which would hide their order
         parameter.data += torch.randn_like(parameter) * 0.3
     return made

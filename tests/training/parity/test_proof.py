@@ -11,7 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from models.manifest import File, Manifest
-from tests.support.training.samples import small_recipe, trained, unproven
+from tests.support.training.samples import row_classifier, small_recipe, trained, unproven
 from training.graphs.torchscript import write_torchscript
 from training.networks.modules import RowClassifier
 from training.parity.proof import ParityReport, prove
@@ -25,7 +25,7 @@ RECIPE = small_recipe("lstm", epochs=1)
 @pytest.fixture(scope="module")
 def network() -> RowClassifier:
     trainer = trained(RECIPE)
-    return trainer.average
+    return row_classifier(trainer.average)
 
 
 @dataclasses.dataclass

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from models import manifest
 from models.manifest import FILENAME, Manifest
-from tests.support.training.samples import digits, small_recipe, trained, unproven
+from tests.support.training.samples import digits, row_classifier, small_recipe, trained, unproven
 from training.data.datasets import DataSet, Split
 from training.networks.configuration import RecurrentConfig
 from training.networks.modules import RowClassifier
@@ -33,7 +33,7 @@ def few() -> DataSet:
 
 @pytest.fixture(scope="module")
 def network() -> RowClassifier:
-    return trained(RECIPE).average.eval().requires_grad_(False)
+    return row_classifier(trained(RECIPE).average).eval().requires_grad_(False)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_the_decisions_are_those_of_the_whole_graph(
     network: RowClassifier, candidate: ParityCandidate, tmp_path: Path
 ) -> None:
     """Every form of the stream agrees, but it is the stream of another network."""
-    other = trained(small_recipe("lstm", epochs=1, seed=3)).average.eval().requires_grad_(False)
+    other = row_classifier(trained(small_recipe("lstm", epochs=1, seed=3)).average)
     stream = ParityCandidate(
         name=candidate.name, network=row_stream(other), task=candidate.task, whole="lstm"
     )

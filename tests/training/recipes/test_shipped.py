@@ -44,6 +44,9 @@ def test_the_floors_are_those_that_the_project_promises() -> None:
         ({"learning_rate": 0.0}, r"learning_rate is 0.0, expected a number in \(0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"average_decay": 1.01}, "average_decay is 1.01"),
+        ({"renet": (16,)}, "row_weight is 0.3, but a ReNet decides nothing after a row"),
+        ({"dropout": 0.2}, "dropout is 0.2, but only a ReNet has it"),
+        ({"renet": (16,), "row_weight": 0.0, "cell": "rnn"}, "a ReNet has gated cells"),
         ({"floors": {"mnist": 99.2}}, r"floors\['mnist'\] is 99.2, expected a fraction"),
     ],
 )

@@ -5,12 +5,19 @@ import math
 import pytest
 import torch
 
-from tests.support.training.samples import CPU, digits, same_weights, small_recipe, trained
-from training.data import outliers
-from training.data.augmentation import affine, pen
+from tests.support.training.samples import (
+    CPU,
+    digits,
+    row_classifier,
+    same_weights,
+    small_recipe,
+    trained,
+)
+from training.data import hands, outliers
+from training.data.augmentation import pen, warp
 from training.data.datasets import as_rows
 from training.errors import TrainingDivergedError
-from training.networks.modules import RowClassifier
+from training.networks.modules import build
 from training.recipes.shipped import Augmentation
 from training.trainers.trainer import Trainer, evaluate, learning_rate
 
@@ -42,7 +49,7 @@ def test_the_seed_alone_decides_whatever_was_drawn_before() -> None:
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_the_remedy() -> None:
     broken = Trainer(small_recipe(), digits(), CPU)
-    torch.nn.init.constant_(broken.network.head.bias, math.nan)
+    torch.nn.init.constant_(row_classifier(broken.network).head.bias, math.nan)
     with pytest.raises(TrainingDivergedError, match=r"the loss is nan in epoch 1.*learning_rate"):
         broken.run_epoch()
 
@@ -72,7 +79,7 @@ def test_the_rate_warms_up_to_its_peak_and_falls_to_nearly_nothing() -> None:
 
 def test_the_network_reads_top_to_bottom() -> None:
     """A change in the last row cannot change what was known before it: the cell is causal."""
-    network = RowClassifier(small_recipe("gru").network).eval()
+    network = row_classifier(build(small_recipe("gru").network)).eval()
     rows = torch.rand(1, 28, 28)
     changed = rows.clone()
     changed[:, -1] = 0.0
@@ -83,7 +90,7 @@ def test_the_network_reads_top_to_bottom() -> None:
 
 def test_augmentation_moves_each_image_on_its_own_and_stays_in_range() -> None:
     rows = digits().train.images[:1].float().expand(8, 28, 28) / 255
-    moved = affine(rows, Augmentation(), torch.Generator().manual_seed(0))
+    moved = warp(rows, Augmentation(), torch.Generator().manual_seed(0))
     assert moved.shape == rows.shape
     assert moved.min() >= 0.0
     assert moved.max() <= 1.0 + 1e-6
@@ -93,7 +100,7 @@ def test_augmentation_moves_each_image_on_its_own_and_stays_in_range() -> None:
 def test_no_augmentation_leaves_the_images() -> None:
     rows = torch.rand(4, 28, 28, generator=torch.Generator().manual_seed(0))
     settings = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=0.0)
-    kept = affine(rows, settings, torch.Generator().manual_seed(0))
+    kept = warp(rows, settings, torch.Generator().manual_seed(0))
     assert torch.allclose(kept, rows, atol=1e-5)
 
 
@@ -145,10 +152,32 @@ def test_outliers_make_the_network_unsure_of_them() -> None:
     assert confidence[0.5] < 0.8 * confidence[0.0]
 
 
+def test_digits_of_other_hands_are_learned_beside_the_data_set() -> None:
+    """MNIST's and scikit-learn's ones have neither flag nor foot."""
+    shown = hands.draw(400, seed=9)
+    right = {}
+    for share in (0.0, 1.0):
+        network = trained(small_recipe(epochs=20, hidden_size=48, hands=share)).average
+        right[share] = evaluate(network, shown).accuracy
+    assert right[1.0] > right[0.0] + 0.1
+
+
+def test_the_loss_after_each_row_teaches_to_decide_early() -> None:
+    shown = digits().test
+    right = {}
+    for weight in (0.0, 1.0):
+        recipe = small_recipe(epochs=15, hidden_size=48, row_weight=weight)
+        network = row_classifier(trained(recipe).average)
+        logits = network.after_each_row(as_rows(shown.images))
+        assert torch.allclose(logits[:, -1], network(as_rows(shown.images)), atol=1e-5)
+        right[weight] = (logits[:, 19].argmax(dim=1) == shown.labels).double().mean().item()
+    assert right[1.0] > right[0.0] + 0.1
+
+
 def test_a_shift_moves_by_pixels() -> None:
     rows = torch.zeros(64, 28, 28)
     rows[:, 14, 14] = 1.0
     settings = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=3.0)
-    moved = affine(rows, settings, torch.Generator().manual_seed(0))
+    moved = warp(rows, settings, torch.Generator().manual_seed(0))
     centres = torch.stack([(image > 0).nonzero().double().mean(0) for image in moved]) - 14
     assert 2.0 < centres.abs().max() <= 3.6
