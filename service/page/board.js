@@ -7,9 +7,12 @@ const EMPTY = { strokes: [], picture: null };
 const STEP = 16; // of the pen by an arrow key; with Shift a quarter of it
 
 export class Board {
-  /** `onEnd()` is called at every stroke's end, and when anything else has changed the drawing. */
-  constructor(canvas, { onEnd, onPen }) {
-    Object.assign(this, { canvas, onEnd, onPen });
+  /**
+   * `onBegin()` is called when a stroke begins, `onEnd()` at its end and when anything else has
+   * changed the drawing, `onPen(down)` when the keys have put the pen down or lifted it.
+   */
+  constructor(canvas, { onBegin, onEnd, onPen }) {
+    Object.assign(this, { canvas, onBegin, onEnd, onPen });
     this.context = canvas.getContext("2d");
     this.width = 36;
     this.state = EMPTY;
@@ -112,6 +115,7 @@ export class Board {
       this.state = EMPTY;
     }
     this.draw();
+    this.onBegin();
   }
 
   #end() {

@@ -30,9 +30,9 @@ export async function ask(path, { onWait = () => {}, signal, ...options } = {}) 
     const error = await failure(response);
     if (error.status !== 429 || tries === MOST_TRIES) throw error;
     const seconds = Math.max(1, Number(response.headers.get("Retry-After")) || 1);
-    onWait(seconds, error);
+    onWait(seconds);
     await pause(seconds, signal);
-    onWait(0, error);
+    onWait(0);
   }
 }
 

@@ -14,6 +14,7 @@ let readers = [];
 let asking = new AbortController(); // ends what is asked when there is something newer to ask
 
 const board = new Board(by("board"), {
+  onBegin: () => (by("board-hint").hidden = true),
   onEnd: () => read(),
   onPen: (down) => say(down ? "Pen down" : "Pen up"),
 });
@@ -40,10 +41,11 @@ async function read() {
   for (const reader of readers) reader.wait();
   try {
     await Promise.all(readers.map((reader) => readBy(reader, file, signal)));
+    if (signal.aborted) return;
     say(readers.map(({ spoken }) => spoken).join(" "));
     by("badge").textContent = readers.map(({ brief }) => brief).join("   ");
   } catch (error) {
-    if (error.name === "AbortError") return;
+    if (signal.aborted) return; // however it ended: what is asked now is shown, and goes on
     asking.abort(); // a second model is not waited for
     for (const reader of readers) reader.clear();
     player.clear();
@@ -94,14 +96,15 @@ function tell(error) {
     by("key-form").hidden = false;
     by("key").focus();
     if (!readKey()) return; // nothing is wrong yet: nobody has given a key
+    error = new Error("The service does not know this key.");
   }
   by("problem").textContent = error.message;
   by("problem").hidden = false;
 }
 
-function onWait(seconds, error) {
+function onWait(seconds) {
   by("waiting").hidden = !seconds;
-  by("waiting").textContent = `The service is busy (${error.message}). Trying again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`;
+  by("waiting").textContent = `The service is busy. Trying again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`;
 }
 
 by("key-form").addEventListener("submit", async (event) => {

@@ -134,8 +134,10 @@ export class Reader {
       line.style.top = `${(100 * count) / ROWS}%`;
     }
     const labels = read.filter(({ changed }) => changed).map(({ row: at, digit }) => mark(at, `\u2192${digit}`));
+    // None covers the one before.
+    labels.slice(1).forEach(({ style }, i) => (style.top = `max(${style.top}, ${labels[i].style.top} + 11px)`));
     this.find("changes").replaceChildren(...labels);
-    this.find("after").textContent = count ? `After row ${count}:` : "Probability";
+    this.find("after").textContent = count ? `after row ${count}` : "of each digit";
     this.bars.forEach(({ item, fill, value }, digit) => {
       const p = row?.probabilities[digit];
       fill.style.transform = `scaleX(${p ?? 0})`;
@@ -157,7 +159,7 @@ export class Reader {
     this.find("minds").textContent = [
       `With the first ink, in row ${first}, it guessed ${digit} (${percent(confidence)}).`,
       steps.length ? `It changed its mind: ${steps.join(", ")}.` : "It kept to that.",
-      sure ? `It was over ${percent(SURE, 0)} sure after row ${sure.row} and stayed so.` : "",
+      sure ? `From row ${sure.row} on it was over ${percent(SURE, 0)} sure.` : "",
     ].join(" ").trim();
   }
 
@@ -172,7 +174,7 @@ export class Reader {
     this.find("heads").replaceChildren(line(["Row", "Digit", ...Array(10).keys()].map((text) => cell("th", text, "col"))));
     this.find("rows").replaceChildren(...this.rows.map(({ row, digit, probabilities, changed }) => {
       const tr = line([cell("th", row, "row"), cell("td", digit), ...probabilities.map((p) => cell("td", p.toFixed(4)))]);
-      tr.classList.toggle("changed", changed);
+      tr.classList.toggle("changed", Boolean(changed)); // it knows no changes above the first ink
       return tr;
     }));
   }
@@ -212,7 +214,7 @@ function paintInk(canvas, pixels, count) {
 /** A line for each row: -1 in the cool colour, 0 clear, +1 in the warm one. */
 function paintState(canvas, rows) {
   const [cool, warm] = colours(canvas, "--cool", "--accent");
-  const units = rows[0]?.hidden?.length ?? 128;
+  const units = rows[0]?.hidden?.length ?? canvas.width;
   fill(canvas, units, ROWS, (x, y) => {
     const value = rows[y]?.hidden?.[x] ?? 0;
     return [...(value < 0 ? cool : warm), 255 * Math.min(1, Math.abs(value))];

@@ -128,6 +128,12 @@ class TestTables:
             for note in tutorial.notes:
                 assert any(line.startswith(f"- `{name}`: ") and note in line for line in rows), note
 
+    def test_the_readme_says_how_often_half_of_the_rows_are_enough(self) -> None:
+        reading = read(ROOT / "models" / "lstm-rows").row_reading
+        assert reading
+        told = f"After 14 of the 28 rows the LSTM reads {100 * reading.accuracies[13]:.0f} %"
+        assert told in documents.text(README)
+
     @pytest.mark.parametrize("page", ["README.md", "docs/api.md"])
     def test_every_field_of_a_prediction_is_told(self, page: str) -> None:
         told = set(columns(ROOT / page, "field"))

@@ -16,7 +16,7 @@ from tests.support.servers.server import serve
 
 FILE = ROOT / "docs" / "page.png"
 WINDOW = {"width": 1440, "height": 824}
-ROW = 19  # where the network is in two minds
+ROW = 10  # where the network is in two minds
 
 
 def take() -> bytes:

@@ -1,6 +1,7 @@
 """The page in a real browser: what is drawn, chosen or dropped is read, and shown row by row."""
 
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +90,7 @@ def test_a_digit_is_drawn_with_the_keyboard_alone(visit: Visit) -> None:
     press("Enter")
     visit.page.locator("#board").focus()
     press("Space")
+    expect(visit.page.get_by_text("Draw a digit here")).to_be_hidden()
     for _ in range(18):
         press("ArrowDown")
     press("Space")
@@ -163,6 +165,7 @@ def test_the_slider_goes_back_to_any_row_and_shows_where_it_changed_its_mind(vis
     for digit, row in told:
         assert rows[int(row) - 1][1] == digit != rows[int(row) - 2][1]
     assert visit.page.locator("#ticks i").count() == len(told)
+    assert visit.page.locator("tbody .changed").count() == len(told)
     slider = visit.page.get_by_role("slider", name="Row")
     slider.focus()
     visit.page.keyboard.press("Home")
@@ -173,6 +176,30 @@ def test_the_slider_goes_back_to_any_row_and_shows_where_it_changed_its_mind(vis
     at = rows[int(told[0][1]) - 1]
     assert percents(visit) == pytest.approx([100 * float(p) for p in at[2:]], abs=0.1101)
     expect(visit.page.locator(".changes span")).to_have_count(1)
+
+
+def test_labels_of_changes_in_rows_beside_each_other_can_all_be_read(
+    browser: Browser, shipped: Server
+) -> None:
+    found = httpx.post(f"{shipped.url}/predict?preview=true", files={"image": PICTURE.read_bytes()})
+    digits = [3] * 10 + [5, 3, 8, 3] + [3] * 14  # of each row
+    rows = [
+        {"row": row, "digit": digit, "confidence": 0.5, "probabilities": [0.1] * 10}
+        for row, digit in enumerate(digits, 1)
+    ]
+    events = [*(("row", row) for row in rows), ("prediction", found.json())]
+    body = "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in events)
+    with visiting(browser, shipped.url, **PHONE) as visit:
+        visit.page.route(
+            "**/predict_rows?*",
+            lambda route: route.fulfill(body=body, content_type="text/event-stream"),
+        )
+        visit.page.get_by_role("button", name="Sample: a three").click()
+        expect(visit.page.locator("#row-name")).to_have_text("Row 28 of 28")
+        labels = visit.page.locator(".changes span")
+        assert labels.all_inner_texts() == ["\u21925", "\u21923", "\u21928", "\u21923"]
+        tops = [box["y"] for label in labels.all() if (box := label.bounding_box())]
+        assert min(np.diff(tops)) >= 10
 
 
 def test_the_hidden_state_fills_from_top_to_bottom(visit: Visit) -> None:
@@ -223,6 +250,34 @@ def test_two_models_read_side_by_side(visit: Visit) -> None:
     visit.wait_for_digit(5)
     facts = visit.page.locator(".facts").all_inner_texts()
     assert [text.split(",")[0] for text in facts] == ["lstm", "gru"]
+
+
+def test_a_reading_that_a_newer_one_overtakes_at_its_very_end_leaves_it_alone(visit: Visit) -> None:
+    visit.page.wait_for_selector(".reader")
+    # The first answer is all there, but for its picture, which is held back until the next is asked.
+    visit.page.evaluate(
+        """async () => {
+          const click = (name) => document.querySelector(`[aria-label="Sample: ${name}"]`).click();
+          const real = window.createImageBitmap;
+          let letGo;
+          const held = new Promise((holds) => {
+            window.createImageBitmap = async (file) => {
+              window.createImageBitmap = real;
+              await new Promise((go) => {
+                letGo = go;
+                holds();
+              });
+              return real.call(window, file);
+            };
+          });
+          click("a three");
+          await held;
+          click("a five");
+          letGo();
+        }"""
+    )
+    visit.wait_for_digit(5)
+    expect(visit.page.get_by_role("alert")).to_be_hidden()
 
 
 def test_it_works_behind_a_proxy_that_gives_it_a_path(visit: Visit, shipped: Server) -> None:

@@ -38,7 +38,7 @@ def test_a_key_is_asked_for_and_kept_for_the_tab_only(browser: Browser, guarded:
         expect(field).to_be_focused()
         visit.page.keyboard.type("wrong")
         visit.page.keyboard.press("Enter")
-        expect(visit.page.get_by_role("alert")).to_contain_text("asks for an API key")
+        expect(visit.page.get_by_role("alert")).to_have_text("The service does not know this key.")
         field.fill(KEYS[0])
         visit.page.get_by_role("button", name="Use it").click()
         expect(field).to_be_hidden()
@@ -55,6 +55,13 @@ def test_a_key_is_asked_for_and_kept_for_the_tab_only(browser: Browser, guarded:
         other = visit.page.context.new_page()
         other.goto(guarded.url)
         expect(other.get_by_label("This service wants a key")).to_be_visible()
+
+
+def test_the_field_for_a_key_fits_a_phone(browser: Browser, guarded: Server) -> None:
+    with visiting(browser, guarded.url, viewport={"width": 360, "height": 740}) as visit:
+        visit.refusals = {401}
+        expect(visit.page.get_by_label("This service wants a key")).to_be_visible()
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 def busy(server: Server) -> bool:
