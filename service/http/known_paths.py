@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import product
 
 from service.errors import ApiError, ModelNotFoundError, NotFoundError, quote
-from service.paths import INFER, PROTOCOL, READY, VERSION
+from service.paths import INFER, PROTOCOL, READY, STREAM, VERSION
 
 _OF_A_MODEL = re.compile(rf"{PROTOCOL}/models/([^/]+)(?:/versions/([^/]+))?(?:{READY}|{INFER})?")
 
@@ -45,6 +45,8 @@ class KnownPaths:
     def not_found(self, method: str, path: str) -> NotFoundError:
         """The error for a path that leads nowhere."""
         asked = f"{method} {quote(path)}"
+        if path == STREAM:
+            return NotFoundError(f"{asked}: this is a WebSocket; connect to it as one")
         return NotFoundError(f"{asked}: there is no such route; try {', '.join(self._templates)}")
 
     def _unknown_model(self, path: str) -> ApiError | None:

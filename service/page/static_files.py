@@ -73,7 +73,9 @@ def _file(files: StaticFiles, name: str, policy: dict[str, str]) -> Endpoint:
     }
 
     async def answer(request: Request) -> Response:
-        response = await files.get_response(name, request.scope)
+        # They are small: whoever asks for a part of one gets it whole, as HTTP allows.
+        kept = [header for header in request.scope["headers"] if header[0] != b"range"]
+        response = await files.get_response(name, {**request.scope, "headers": kept})
         response.headers.update(headers)
         return response
 

@@ -36,6 +36,7 @@ POLICY: Final = 1008
 TOO_BIG: Final = 1009
 FAILED: Final = 1011
 TRY_AGAIN: Final = 1013
+THEIRS: Final = 3000  # stands for all that clients make up, so that metrics stay few
 
 
 class LeavingError(NotReadyError):
@@ -71,7 +72,7 @@ class Connection:
         if event["type"] == GOING_AWAY:
             raise LeavingError("the service is about to end; connect again")
         if event["type"] == "websocket.disconnect":
-            self.code = event.get("code") or LOST
+            self.code = min(event.get("code") or LOST, THEIRS)
             return None
         data = event.get("bytes")
         message: bytes | str = event["text"] if data is None else data

@@ -10,7 +10,6 @@ What goes wrong is told as {"error": {...}}, the one error body, and by the code
 """
 
 import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -122,7 +121,7 @@ def _state(text: msgspec.Raw) -> bytes:
         return base64.b64decode(
             decode(_STATE, memoryview(text), _EXPECTED, place="state"), validate=True
         )
-    except binascii.Error:
+    except ValueError:
         raise WrongStateError(
             "the state is not base64 as it was handed out; send it unchanged"
         ) from None

@@ -214,6 +214,7 @@ class TestWebSocket:
             ('{"start": true}', POLICY, "unexpected_field"),
             ('{"state": 5}', UNSUPPORTED, "wrong_type"),
             ('{"state": "=not base64="}', POLICY, "wrong_state"),
+            ('{"state": "é"}', POLICY, "wrong_state"),
             ('{"state": "AAAA"}', POLICY, "wrong_state"),
             ('{"end": true}', POLICY, "empty_batch"),
         ],
@@ -285,6 +286,30 @@ class TestWebSocket:
             code, [said] = closed(socket)
         assert (code, said["error"]["code"]) == (POLICY, error)
 
+    def test_what_clients_make_up_as_codes_is_counted_as_one(
+        self, server: Server, http: httpx.Client
+    ) -> None:
+        for code in (3000, 4000, 4999):
+            with opened(server) as socket:
+                socket.close(code)
+
+        def counted() -> list[str]:
+            lines = http.get("/metrics").text.splitlines()
+            return [line for line in lines if 'route="/stream"' in line and 'status="3' in line]
+
+        server.poll(lambda: any(line.endswith(" 3.0") for line in counted()))
+        assert len(counted()) == 1
+        assert 'status="4' not in "".join(
+            line for line in http.get("/metrics").text.splitlines() if "/stream" in line
+        )
+
+    def test_a_request_without_an_upgrade_is_told_what_is_there(self, http: httpx.Client) -> None:
+        response = http.get("/stream")
+        assert response.status_code == 404
+        assert response.json()["error"]["message"] == (
+            "GET '/stream': this is a WebSocket; connect to it as one"
+        )
+
     def test_there_is_no_other_web_socket(self, server: Server) -> None:
         for path in ("/", "/predict", "/v2", "/nowhere"):
             with pytest.raises(InvalidStatus) as caught, opened(server, path=path):
@@ -321,7 +346,8 @@ class TestGuards:
     def test_pages_of_other_origins_may_not_connect(self, guarded: Server, server: Server) -> None:
         key = {"Authorization": f"Bearer {KEYS[0]}"}
         host = guarded.url.removeprefix("http://")
-        for origin in ("https://evil.example", "null", f"https://{host}.evil.example"):
+        evil = "https://evil.example"
+        for origin in (evil, "null", f"https://{host}.evil.example", f"{evil}@{host}", "http://["):
             with (
                 pytest.raises(InvalidStatus) as caught,
                 opened(guarded, headers={**key, "Origin": origin}),

@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 from service.http import connection
 from service.http.answer import CUT
 from service.http.connection import MOST_HEAD, Connection
+from tests.support.servers.wire import Wire, settle
 
 OFFER = (
     b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
@@ -28,34 +29,6 @@ def request(body: bytes, offer: bytes = b"", path: bytes = b"/") -> bytes:
 def chunked(body: bytes, offer: bytes = b"") -> bytes:
     head = b"POST / HTTP/1.1\r\nHost: x\r\nX-Kept: yes\r\n%bTransfer-Encoding: chunked\r\n\r\n"
     return head % offer + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-
-
-class Wire(asyncio.Transport):
-    """What the server writes to, and whether it listens."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
-        self.written, self.paused, self.closing = b"", False, False
-        self.protocol: Connection | None = None
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += bytes(data)
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def close(self) -> None:
-        if not self.closing and self.protocol:
-            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
-        self.closing = True
-
-    abort = close
 
 
 class Echo:
@@ -83,11 +56,6 @@ class Echo:
         headers = [(b"content-length", b"%d" % len(answer))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
-
-
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def connect(app: Any) -> tuple[Connection, Wire]:

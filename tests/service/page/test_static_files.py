@@ -51,6 +51,13 @@ def test_all_files_together_are_small() -> None:
     assert sum(path.stat().st_size for path in FILES) <= MOST_BYTES
 
 
+@pytest.mark.parametrize("wanted", ["bytes=0-9", "bytes=999999999-", "nonsense"])
+def test_a_file_is_served_whole_whatever_part_is_asked_for(wanted: str) -> None:
+    response = get("/page/page.js", range=wanted)
+    assert response.status_code == 200
+    assert int(response.headers["content-length"]) == (FOLDER / "page.js").stat().st_size
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_file_is_served_as_what_it_is(path: Path) -> None:
     response = get(f"/page/{path.name}")
