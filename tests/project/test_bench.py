@@ -128,6 +128,11 @@ def test_the_floor_multiplies_as_much_as_the_network() -> None:
     # torch's own count for an LSTM: (28 + 128) inputs to 4 x 128 gates, 28 times; then the head.
     lstm = dataclasses.replace(RECIPES["lstm"], hidden_size=128)
     assert matrix_products.operations(lstm, 3) == 2 * 3 * (28 * (28 + 128) * 4 * 128 + 128 * 10)
+    # Patches of 4 x 4 along 14 rows and columns of 14, then 2 x 2 states of theirs along 7 of 7.
+    small = 14 * 14 * 2 * 3 * 32 * ((16 + 32) + (64 + 32))
+    large = 7 * 7 * 2 * 3 * 64 * ((4 * 64 + 64) + (128 + 64))
+    renet = dataclasses.replace(RECIPES["accurate"], renet=(32, 64))
+    assert matrix_products.operations(renet, 5) == 2 * 5 * (small + large + 49 * 128 * 10)
     two_layers = 28 * (28 + 192) * 192 + 28 * (192 + 192) * 192 + 192 * 10
     rnn = dataclasses.replace(RECIPES["rnn"], hidden_size=192, num_layers=2)
     assert matrix_products.operations(rnn, 1) == 2 * two_layers

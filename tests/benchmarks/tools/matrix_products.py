@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from training.networks.configuration import CLASSES, COLUMNS, ROWS
+from training.networks.configuration import CLASSES, COLUMNS, ROWS, ReNetConfig
+from training.networks.modules import PATCH
 from training.recipes.shipped import Recipe
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -20,6 +21,8 @@ Product = tuple[tuple[int, int], tuple[int, int], int]  # two matrices, and how 
 
 def products(recipe: Recipe, batch: int) -> list[Product]:
     """The shapes of the products of one run, in order, each with its number of repetitions."""
+    if isinstance(recipe.network, ReNetConfig):
+        return _renet_products(recipe.network, batch)
     hidden, gates = recipe.hidden_size, GATES[recipe.cell]
     found: list[Product] = []
     for layer in range(recipe.num_layers):
@@ -28,6 +31,20 @@ def products(recipe: Recipe, batch: int) -> list[Product]:
         found.append(((ROWS * batch, width), (width, gates * hidden), 1))
         found.append(((batch, hidden), (hidden, gates * hidden), ROWS))
     return [*found, ((batch, hidden), (hidden, CLASSES), 1)]
+
+
+def _renet_products(network: ReNetConfig, batch: int) -> list[Product]:
+    gates, side, width = GATES[network.cell], ROWS, 0
+    found: list[Product] = []
+    for hidden in network.hidden_sizes:
+        side //= PATCH
+        width = PATCH**2 * width or (PATCH + 2 * network.margin) ** 2
+        for features in (width, 2 * hidden):  # along the rows, then along the columns
+            # In both directions: what all steps read, and each step's state of a whole line.
+            found.append(((side * side * batch, features), (features, gates * hidden), 2))
+            found.append(((side * batch, hidden), (hidden, gates * hidden), 2 * side))
+        width = 2 * hidden
+    return [*found, ((batch, side * side * width), (side * side * width, CLASSES), 1)]
 
 
 def operations(recipe: Recipe, batch: int) -> int:
