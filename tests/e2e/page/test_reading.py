@@ -254,7 +254,7 @@ def test_two_models_read_side_by_side(visit: Visit) -> None:
 
 def test_a_reading_that_a_newer_one_overtakes_at_its_very_end_leaves_it_alone(visit: Visit) -> None:
     visit.page.wait_for_selector(".reader")
-    # The first answer is there, but for its picture, which is held back until the next is asked.
+    # Of the first answer only the picture is missing; it is held back until the next is asked for.
     visit.page.evaluate(
         """async () => {
           const click = (name) => document.querySelector(`[aria-label="Sample: ${name}"]`).click();
