@@ -55,6 +55,9 @@ class StreamProtocol(WebSocketsSansIOProtocol):
 
     def _parse(self) -> None:
         self._next = None
+        if self.transport.is_closing():  # what is left is of no use, and its answers reach nobody
+            self._ahead = b""
+            return
         if self.read_paused and not self.close_sent:
             return  # until the conversation has taken what has come
         if self._ahead and self.writable.is_set():

@@ -74,8 +74,9 @@ def _file(files: StaticFiles, name: str, policy: dict[str, str]) -> Endpoint:
 
     async def answer(request: Request) -> Response:
         # They are small: whoever asks for a part of one gets it whole, as HTTP allows.
-        kept = [header for header in request.scope["headers"] if header[0] != b"range"]
-        response = await files.get_response(name, {**request.scope, "headers": kept})
+        scope = request.scope
+        scope["headers"] = [header for header in scope["headers"] if header[0] != b"range"]
+        response = await files.get_response(name, scope)
         response.headers.update(headers)
         return response
 

@@ -105,3 +105,11 @@ def test_what_is_copied_exists_and_is_not_ignored() -> None:
         assert (ROOT / source).exists()
         assert f"!{source}" in ignored
     assert {line[1:] for line in ignored if line.startswith("!")} == set(sources)
+
+
+def test_idle_connections_are_kept_for_longer_than_proxies_keep_them() -> None:
+    """Proxies keep them for a minute, and send the next request on one that was just closed."""
+    [command] = image("CMD")
+    for arguments in (command.command, (ROOT / "Makefile").read_text().split()):
+        seconds = arguments[arguments.index("--timeout-keep-alive") + 1]
+        assert int(seconds) > 60

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from openapi_spec_validator import validate
@@ -24,6 +25,12 @@ ROUTES = ("/predict", "/predict_batch", "/predict_sequences", "/predict_rows", I
 
 def test_is_valid_openapi() -> None:
     validate(json.loads(json.dumps(DOCUMENT)))
+
+
+def test_clients_find_the_routes_below_a_sub_path() -> None:
+    [server] = DOCUMENT["servers"]
+    base = urljoin("https://example.org/digits/docs.json", server["url"])
+    assert base.rstrip("/") + "/predict" == "https://example.org/digits/predict"
 
 
 def test_shows_the_limits_in_force() -> None:

@@ -112,6 +112,19 @@ def test_a_flood_of_pings_is_not_answered_to_a_client_that_does_not_read() -> No
     talk(flood)
 
 
+def test_nothing_is_written_to_a_client_that_has_gone() -> None:
+    async def flood(made: StreamProtocol, wire: Wire, _: Listener) -> None:
+        made.data_received(frame(PING) * FLOOD)
+        await settle()
+        wire.abort()
+        begun = len(wire.written)
+        await until(lambda: made.disconnected)
+        await settle()
+        assert len(wire.written) == begun
+
+    talk(flood)
+
+
 def test_messages_wait_for_the_conversation_in_order() -> None:
     async def send_many(made: StreamProtocol, wire: Wire, listener: Listener) -> None:
         listener.go_on.clear()

@@ -65,7 +65,7 @@ async def _ask(session: aiohttp.ClientSession, url: str, ask: Ask) -> Answer:
     try:
         async with session.post(url + ask.path, data=body, headers=headers) as response:
             answer = await response.json()
-    except aiohttp.ClientConnectionError:
+    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):  # the latter amid an answer
         return Answer(0, False, {})
     right = response.status == ask.status and ask.right(answer)
     return Answer(response.status, right, dict(response.headers))
