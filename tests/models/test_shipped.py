@@ -173,12 +173,13 @@ def test_what_reads_row_by_row_belongs_to_its_classifier_and_says_what_it_is_wor
 
 @pytest.mark.mnist
 @pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("name", CAUSAL)
 def test_rows_one_by_one_decide_as_the_whole_digits(
-    shipped: Manifest, kind: Kind, mnist_root: Path
+    name: str, kind: Kind, mnist_root: Path
 ) -> None:
     rows = as_rows(load("mnist", mnist_root).test.images[:1_000]).numpy()
-    whole = opened(shipped.name, kind).run({"rows": rows})["logits"]
-    described = verified(f"{shipped.name}-rows")
+    whole = opened(name, kind).run({"rows": rows})["logits"]
+    described = verified(f"{name}-rows")
     stream = opened(described.name, kind)
     dims = {
         tensor.name: [dim for dim in tensor.dims if isinstance(dim, int)]
