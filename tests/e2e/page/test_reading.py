@@ -149,7 +149,9 @@ def test_the_rows_are_played_and_the_bars_end_where_predict_does(
         [100 * p for p in predicted["probabilities"]], abs=0.1001
     )
     visit.page.get_by_text("All numbers").click()
-    rows = [row.split() for row in visit.page.locator("tbody tr").all_inner_texts()]
+    table = visit.page.locator("tbody tr")
+    expect(table).to_have_count(28)
+    rows = [row.split() for row in table.all_inner_texts()]
     assert [int(row[0]) for row in rows] == list(range(1, 29))
     last = [float(number) for number in rows[-1][2:]]
     assert last == pytest.approx(predicted["probabilities"], abs=0.0001)

@@ -49,13 +49,14 @@ def test_a_killed_export_leaves_the_old_model_or_the_new_one(tmp_path: Path) -> 
     arguments = ["lstm", "--dataset", "digits", *folders]
     finished_run(runs / "lstm-digits", small_recipe())
     assert finish(start("training.export", *arguments))[0] == 0
-    folder = models / "lstm-digits"
+    folder, stream = models / "lstm-digits", models / "lstm-digits-rows"
     old = manifest.read(folder)
     for moment, reached in MOMENTS.items():
         kill_when(start("training.export", *arguments), partial(reached, models))
-        found = manifest.read(folder)
-        manifest.verify(folder, found)
-        assert found.recipe == old.recipe, moment
-        assert set(manifest.discover(models)) == {folder}, moment
+        assert set(manifest.discover(models)) == {folder, stream}, moment
+        for path in (folder, stream):
+            found = manifest.read(path)
+            manifest.verify(path, found)
+            assert found.recipe == old.recipe, moment
     assert finish(start("training.export", *arguments))[0] == 0
-    assert [path.name for path in models.iterdir()] == ["lstm-digits"]
+    assert {path.name for path in models.iterdir()} == {folder.name, stream.name}
