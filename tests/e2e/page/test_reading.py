@@ -161,7 +161,9 @@ def test_the_slider_goes_back_to_any_row_and_shows_where_it_changed_its_mind(vis
     choose(visit, PICTURE)
     expect(visit.page.locator("#row-name")).to_have_text("Row 28 of 28")
     visit.page.get_by_text("All numbers").click()
-    rows = [row.split() for row in visit.page.locator("tbody tr").all_inner_texts()]
+    table = visit.page.locator("tbody tr")
+    expect(table).to_have_count(28)
+    rows = [row.split() for row in table.all_inner_texts()]
     told = re.findall(r"(\d) from row (\d+)", visit.text(".minds"))
     assert told
     for digit, row in told:
