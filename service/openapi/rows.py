@@ -82,7 +82,10 @@ def route(
                 },
             },
             "responses": {
-                "200": response(_EVENTS, "text/event-stream", {"type": "string"}),
+                # No type: some tools hold a schema against the whole text, others against an event.
+                "200": response(
+                    _EVENTS, "text/event-stream", {"description": "text, event by event"}
+                ),
                 **failures(dict.fromkeys((*errors, *_OWN)), error),
             },
         }
