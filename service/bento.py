@@ -23,7 +23,11 @@ from service.inference.classifier import Prediction, PreviewedPrediction
 
 # What has all that is relied on, by the package that something is missing of.
 BENTOML = "bentoml>=1.4.39,<1.5"  # and what it brings
-WORK_TOGETHER = {"uvicorn": "uvicorn==0.54.0", "prometheus_client": "prometheus_client==0.26.0"}
+WORK_TOGETHER = {
+    "uvicorn": "uvicorn==0.54.0",
+    "websockets": "websockets==17.4",
+    "prometheus_client": "prometheus_client==0.26.0",
+}
 
 # What is private or undocumented, by the names that it is used by.
 _CONTAINER = "bentoml._internal.configuration.containers:BentoMLContainer.tracing.exporter_type"
@@ -34,6 +38,7 @@ _ARBITER = "bentoml._internal.utils.circus:Arbiter"
 _STOP = f"{_ARBITER}._stop_watchers"
 _HTTPTOOLS = "uvicorn.protocols.http.httptools_impl"
 _WEB_SOCKETS = "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol"
+_FRAMES = "websockets.server:ServerProtocol"
 _FIGURES = "prometheus_client.mmap_dict:MmapedDict"
 RELIED_ON = (
     _CONTAINER,
@@ -58,7 +63,15 @@ RELIED_ON = (
     f"{_HTTPTOOLS}:RequestResponseCycle",
     # What `http/stream_protocol.py` does.
     "uvicorn.config:WS_PROTOCOLS",
-    *(f"{_WEB_SOCKETS}.{name}" for name in ("send", "shutdown", "stop_keepalive")),
+    *(
+        f"{_WEB_SOCKETS}.{name}"
+        for name in (
+            "data_received", "handle_cont", "handle_parser_exception", "handle_ping",
+            "on_task_complete", "receive", "resume_writing", "send", "send_receive_event_to_app",
+            "shutdown", "stop_keepalive",
+        )
+    ),
+    *(f"{_FRAMES}.{name}" for name in ("data_to_send", "fail", "reject")),
     # What `metric_files.py` does.
     "prometheus_client.values:MmapedDict",
     *(f"{_FIGURES}.{name}" for name in ("close", "read_value", "write_value")),

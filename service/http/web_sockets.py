@@ -5,7 +5,6 @@ body. All else is told on the connection, in words and by the code of its close.
 """
 
 import base64
-import binascii
 import dataclasses
 import logging
 import time
@@ -155,7 +154,7 @@ def _with_key(head: RequestHead, subprotocols: Sequence[str]) -> RequestHead:
             try:
                 key = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
                 return dataclasses.replace(head, authorization=f"Bearer {key.decode()}")
-            except (binascii.Error, ValueError):  # it is no key, which is what will be said
+            except ValueError:  # it is no key, which is what will be said
                 return head
     return head
 

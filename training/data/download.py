@@ -43,6 +43,6 @@ def download(fetch: Callable[[Path], object], raw: Path, root: Path) -> None:
                     partial.rename(path)
         except OSError as error:
             raise DataError(
-                f"{root.joinpath(raw).parent.name} was downloaded, but cannot be written to {raw} "
+                f"{raw.parent.name} was downloaded, but cannot be written to {raw} "
                 f"({error.strerror}); make that possible, or {OTHER_FOLDER}"
             ) from error

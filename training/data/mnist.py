@@ -74,7 +74,7 @@ def _not_downloaded(root: Path, error: Exception) -> str:
         f"Expected in that folder, uncompressed:\n{files}\n"
         f"Put them there, or {OTHER_FOLDER}, or work without "
         "MNIST: --dataset digits uses the handwritten digits that scikit-learn brings along.\n"
-        f"The download said: {' '.join(str(error).split())[:300]}"
+        f"The download said: {error}"
     )
 
 

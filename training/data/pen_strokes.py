@@ -75,14 +75,14 @@ def draw(skeleton: Skeleton, random: Random, *, slant: float = 0.3, gaps: float 
     return _ink(strokes, random, width, broken=random.random() < gaps)
 
 
-def smooth(points: Points) -> Points:
-    """Points along a Catmull-Rom spline through `points`: 8 from one of them to the next."""
+def smooth(points: Points, pieces: int = _PIECES) -> Points:
+    """Points along a Catmull-Rom spline through `points`, (n, 2); `pieces` from one to the next."""
     if len(points) == 2:  # a straight line
-        straight: Points = np.linspace(points[0], points[1], _PIECES + 1)
+        straight: Points = np.linspace(points[0], points[1], pieces + 1)
         return straight
     ends = np.vstack([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     a, b, c, d = (ends[i : len(ends) - 3 + i, np.newaxis] for i in range(4))
-    t = np.linspace(0, 1, _PIECES, endpoint=False)[:, np.newaxis]
+    t = np.linspace(0, 1, pieces, endpoint=False)[:, np.newaxis]
     curve = (
         b
         + (c - a) * t / 2

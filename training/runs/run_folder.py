@@ -144,12 +144,18 @@ def start(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> 
     """
     folder.mkdir(parents=True, exist_ok=True)
     earlier = _files_of_run(folder)
-    trainer = Trainer(recipe, data, device)
+    trainer = _trainer(recipe, data, device)
     # First, so that after a kill the folder still shows whose the other files are.
     checkpoint.save(folder, trainer, environment(device))
     for path in earlier - {folder / checkpoint.FILENAME}:
         path.unlink(missing_ok=True)
     return trainer
+
+
+def _trainer(recipe: Recipe, data: DataSet, device: torch.device) -> Trainer:
+    if recipe.hands or recipe.outliers:
+        print(f"{recipe.name}: drawing what it learns beside the data set, up to half a minute")
+    return Trainer(recipe, data, device)
 
 
 def _files_of_run(folder: Path) -> set[Path]:
@@ -170,7 +176,7 @@ def _files_of_run(folder: Path) -> set[Path]:
 def _resume(
     folder: Path, found: Checkpoint, recipe: Recipe, data: DataSet, device: torch.device
 ) -> Trainer:
-    trainer = Trainer(recipe, data, device)
+    trainer = _trainer(recipe, data, device)
     checkpoint.restore(folder, found, trainer)
     return trainer
 

@@ -24,7 +24,7 @@ from training.recipes.shipped import Recipe
 from training.trainers.tasks import EVALUATION_BATCH
 from training.trainers.weight_average import weight_average
 
-# Too many to be memorised, and drawn in some seconds.
+# Too many to be memorised, and drawn in half a minute.
 MOST_OUTLIERS = 20_000
 MOST_HANDS = 30_000
 DIVERGENCE_CHECK = 50  # steps between two checks of the loss; a check waits for the device
@@ -171,17 +171,14 @@ class Trainer:
 
         """
         weight = self.recipe.row_weight
-        if not weight:
-            logits = self.network(rows)
-            digits, others = logits.split([len(labels), len(rows) - len(labels)])
-            loss = functional.cross_entropy(digits, labels)
-            return loss, loss + self.recipe.outlier_weight * _unsure(others)
-        reader = cast(RowClassifier, self.network)  # any other recipe has no `row_weight`
-        logits = reader.after_each_row(rows).transpose(1, 2)  # (k + m, 10, 28)
+        if weight:
+            reader = cast(RowClassifier, self.network)  # any other recipe has no `row_weight`
+            logits = reader.after_each_row(rows).transpose(1, 2)  # (k + m, 10, 28)
+        else:
+            logits = self.network(rows).unsqueeze(2)  # (k + m, 10, 1): the last row alone
         digits, others = logits.split([len(labels), len(rows) - len(labels)])
-        by_row = functional.cross_entropy(
-            digits, labels[:, None].expand(-1, digits.shape[2]), reduction="none"
-        ).mean(dim=0)  # (28,)
+        wanted = labels[:, None].expand(-1, digits.shape[2])
+        by_row = functional.cross_entropy(digits, wanted, reduction="none").mean(dim=0)
         loss = by_row[-1] + weight * by_row.mean()
         unsure = _unsure(others[..., -1]) + weight * _unsure(others)
         return by_row[-1], loss + self.recipe.outlier_weight * unsure

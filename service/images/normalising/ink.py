@@ -11,6 +11,7 @@ from service.images.normalising import components, levels, ruling
 from service.images.normalising.background import square
 from service.images.normalising.creases import remove_creases
 from service.images.normalising.levels import above, quantile
+from service.images.normalising.redraw import mean_stroke_width
 from service.images.normalising.ruling import Ruling
 
 Finding = Literal["blank", "several_digits", "not_a_digit"]
@@ -38,10 +39,9 @@ class Ink:
         """Measure the mean width of the strokes, in pixels."""
         left, top, width, height = cv2.boundingRect(self.mask)
         strokes = self.mask[top : top + height, left : left + width]
-        rimmed = cv2.copyMakeBorder(strokes, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+        rimmed = np.asarray(cv2.copyMakeBorder(strokes, 1, 1, 1, 1, cv2.BORDER_CONSTANT), np.uint8)
         inside = cv2.distanceTransform(rimmed, cv2.DIST_L2, 3)
-        # Across a stroke of width w the distance to its edge is w/4 + 1/2 on average.
-        return 4 * cv2.mean(inside, mask=rimmed)[0] - 2
+        return mean_stroke_width(np.asarray(inside, dtype=np.float32), rimmed)
 
 
 # Share of a picture that is background at least. Larger: in front of frames and tables, which cover

@@ -88,11 +88,10 @@ _THINNEST, _THICKEST = 2.1, 3.8
 
 def _adjust_stroke_width(shape: Mask) -> Mask:
     """Thicken or thin the strokes of `shape` (h, w) to a width that is usual in MNIST."""
-    inside = cv2.distanceTransform(shape, cv2.DIST_L2, 3)
+    inside = np.asarray(cv2.distanceTransform(shape, cv2.DIST_L2, 3), dtype=np.float32)
     if not shape.any():
         return shape
-    # Across a stroke of width w the distance to its edge is w/4 + 1/2 on average.
-    width = 4 * cv2.mean(inside, mask=shape)[0] - 2
+    width = mean_stroke_width(inside, shape)
     _, _, *box = cv2.boundingRect(shape)
     unit = max(box) / BOX
     wanted = min(max(width, _THINNEST * unit), _THICKEST * unit)
@@ -103,6 +102,12 @@ def _adjust_stroke_width(shape: Mask) -> Mask:
         outside = cv2.distanceTransform(1 - shape, cv2.DIST_L2, 3)
         return (outside <= change).view(np.uint8)
     return shape
+
+
+def mean_stroke_width(inside: Floats, shape: Mask) -> float:
+    """The mean width of strokes in pixels, from each pixel's distance `inside` them to the edge."""
+    # Across a stroke of width w the distance to its edge is w/4 + 1/2 on average.
+    return 4 * float(cv2.mean(inside, mask=shape)[0]) - 2
 
 
 def _fit_to_box(shape: Mask) -> Floats:

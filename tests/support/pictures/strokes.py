@@ -8,9 +8,9 @@ box that is 1 tall, to about (0.7, 1).
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from tests.support.pictures.painting import Floats, Random
+from training.data.pen_strokes import smooth
 
 Stroke = list[tuple[float, float]]
 Character = list[Stroke]
@@ -85,7 +85,7 @@ LETTERS: dict[str, Character] = {
           [(0.1, 0.5), (0.6, 1)]],
 }  # fmt: skip
 
-_SMOOTH = 24  # points for each of a character's, so that a curve has no corners
+_SMOOTH = 23  # pieces for each of a character's, so that a curve has no corners
 
 
 def written(character: Character, random: Random) -> list[Floats]:
@@ -99,21 +99,10 @@ def written(character: Character, random: Random) -> list[Floats]:
     strokes = []
     for stroke in character:
         points = np.array([np.array(point) + away[point] for point in stroke])
-        curve = _curve(points)
-        x, y = curve.T
+        x, y = smooth(points, _SMOOTH).T
         x = x + shear * (0.5 - y) + bent[0] * (y - 0.5) ** 2
         strokes.append(np.stack([wide * x, y + bent[1] * (x - 0.3) ** 2], axis=1))
     return [stroke.astype(np.float32) for stroke in strokes]
-
-
-def _curve(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 2), a Catmull-Rom spline through (k, 2) `points`."""
-    ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
-    p0, p1, p2, p3 = (ends[at : len(ends) - 3 + at, np.newaxis] for at in range(4))
-    t = np.linspace(0, 1, _SMOOTH)[np.newaxis, :, np.newaxis]
-    spline = 2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
-    spline = spline + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-    return np.asarray(spline / 2).reshape(-1, 2)
 
 
 _DRAWN = 600  # pixels on the shorter side at least, before a small picture is shrunk
