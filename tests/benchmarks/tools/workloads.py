@@ -13,9 +13,11 @@ from tests.benchmarks.tools.reading_ways import MAX_PIXELS
 from tests.benchmarks.tools.servers import BENTOML, FASTAPI, HELLO, LITSERVE, MLSERVER, OURS
 from tests.support.project import ROOT
 
-PNG, JPEG, SEQUENCES, V2 = "PNG 28 x 28", "JPEG 640 x 480", "JSON, 8 sequences", "v2"
+PNG, SEQUENCES, V2 = "PNG 28 x 28", "JSON, 8 sequences", "v2"
+JPEG, LARGE_JPEG = "JPEG 640 x 480", "JPEG 4000 x 3000"
 BATCHES = (1, 64, 512)
 OURS_JSON = f"{OURS}, JSON"
+PLAIN_FASTAPI = f"{FASTAPI}, the tutorials' reading"
 
 _TENSOR = {"name": "rows", "datatype": "FP32"}
 
@@ -34,13 +36,23 @@ def workloads() -> list[Workload]:
     """All of them."""
     readers = (OURS, FASTAPI, LITSERVE, BENTOML)
     png = upload(_encoded(Image.fromarray(_digit()), "PNG"))
-    jpeg = upload(_encoded(_photo(), "JPEG"), "image/jpeg")
     return [
         Workload(PNG, 1, {name: (name, png) for name in (*readers, HELLO)}),
-        Workload(JPEG, 1, {name: (name, jpeg) for name in readers}),
+        _photos(JPEG, (640, 480), readers),
+        _photos(LARGE_JPEG, (4000, 3000), (OURS, FASTAPI), patience=2),
         Workload(SEQUENCES, 8, {name: (name, _sequences(8)) for name in readers}),
         *map(_tensors, BATCHES),
     ]
+
+
+def _photos(
+    name: str, size: tuple[int, int], readers: tuple[str, ...], patience: int = 1
+) -> Workload:
+    """A photo to `readers`, and to FastAPI for it to read as tutorials do."""
+    photo = _encoded(_photo().resize(size, Image.Resampling.BICUBIC), "JPEG")
+    asks = {reader: (reader, upload(photo, "image/jpeg")) for reader in readers}
+    asks[PLAIN_FASTAPI] = (FASTAPI, upload(photo, "image/jpeg", "/predict_plainly"))
+    return Workload(name, 1, asks, patience)
 
 
 def _tensors(batch: int) -> Workload:
