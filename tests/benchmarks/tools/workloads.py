@@ -35,7 +35,7 @@ class Workload:
 def workloads() -> list[Workload]:
     """All of them."""
     readers = (OURS, FASTAPI, LITSERVE, BENTOML)
-    png = upload(_encoded(Image.fromarray(_digit()), "PNG"))
+    png = upload(encode(Image.fromarray(_digit()), "PNG"))
     return [
         Workload(PNG, 1, {name: (name, png) for name in (*readers, HELLO)}),
         _photos(JPEG, (640, 480), readers),
@@ -49,9 +49,9 @@ def _photos(
     name: str, size: tuple[int, int], readers: tuple[str, ...], patience: int = 1
 ) -> Workload:
     """A photo to `readers`, and to FastAPI for it to read as tutorials do."""
-    photo = _encoded(_photo().resize(size, Image.Resampling.BICUBIC), "JPEG")
-    asks = {reader: (reader, upload(photo, "image/jpeg")) for reader in readers}
-    asks[PLAIN_FASTAPI] = (FASTAPI, upload(photo, "image/jpeg", "/predict_plainly"))
+    data = encode(photo().resize(size, Image.Resampling.BICUBIC), "JPEG")
+    asks = {reader: (reader, upload(data, "image/jpeg")) for reader in readers}
+    asks[PLAIN_FASTAPI] = (FASTAPI, upload(data, "image/jpeg", "/predict_plainly"))
     return Workload(name, 1, asks, patience)
 
 
@@ -68,7 +68,7 @@ def _digit() -> np.ndarray:
     return np.asarray(rows * 255).round().astype(np.uint8)
 
 
-def _photo() -> Image.Image:
+def photo() -> Image.Image:
     """The same seven on 640 x 480 of light, noisy paper."""
     draw = np.random.default_rng(0)
     paper = draw.normal(215, 4, (480, 640))
@@ -77,7 +77,8 @@ def _photo() -> Image.Image:
     return Image.fromarray(paper.clip(0, 255).astype(np.uint8)).convert("RGB")
 
 
-def _encoded(image: Image.Image, form: str) -> bytes:
+def encode(image: Image.Image, form: str) -> bytes:
+    """The image as a file of that format."""
     file = io.BytesIO()
     image.save(file, form)
     return file.getvalue()
