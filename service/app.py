@@ -13,6 +13,7 @@ from typing import Any
 import bentoml
 import msgspec
 import pydantic_core
+from bentoml import get_current_service
 from bentoml.exceptions import BentoMLConfigException
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -120,7 +121,7 @@ def _listing(routes: list[str]) -> Endpoint:
 
 def _worker() -> "RowReader":
     """The one instance of this worker process; there is one before the first request."""
-    worker: RowReader = bentoml.get_current_service()
+    worker: RowReader = get_current_service()
     return worker
 
 

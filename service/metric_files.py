@@ -7,6 +7,7 @@ where there is none, figures stay in the process until there is.
 
 import logging
 import os
+import struct
 import time
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from prometheus_client import mmap_dict, values
 
 _START = 64 * 1024  # bytes of a new file, some hundred figures; doubled when they are full
 _RETRY = 1.0  # seconds between two looks whether there is room again
+
+_VALUE_AND_TIME = struct.Struct("dd")  # as prometheus_client keeps them
 
 _log = logging.getLogger("rowreader")
 
@@ -29,6 +32,7 @@ class FigureFile(mmap_dict.MmapedDict):
     def __init__(self, filename: str, read_mode: bool = False) -> None:
         self._path = Path(filename)
         self._open = read_mode
+        self._positions: dict[str, int] = {}
         self._unwritten: dict[str, tuple[float, float]] = {}  # value and time
         self._next_try = 0.0
         if read_mode:
@@ -43,6 +47,10 @@ class FigureFile(mmap_dict.MmapedDict):
 
     def write_value(self, key: str, value: float, timestamp: float) -> None:
         """Keep it, on the disk if there is room."""
+        place = self._positions.get(key)
+        if place is not None and not self._unwritten:  # as nearly always, some times a request
+            self._m[place : place + 16] = _VALUE_AND_TIME.pack(value, timestamp)
+            return
         if not self._has_room(key):
             self._unwritten[key] = (value, timestamp)
             return

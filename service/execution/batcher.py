@@ -72,9 +72,10 @@ class Batcher:
         by_key: dict[Hashable, list[_Job]] = {}
         for job in came:
             by_key.setdefault(job.batch_key, []).append(job)
-        runs = itertools.chain.from_iterable(map(self._fitting, by_key.values()))
-        for jobs in runs:
+        first, *others = itertools.chain.from_iterable(map(self._fitting, by_key.values()))
+        for jobs in others:  # whatever else has come gets its turn between two runs
             asyncio.get_running_loop().call_soon(self._run, jobs)
+        self._run(first)
 
     def _fitting(self, jobs: list[_Job]) -> Iterator[list[_Job]]:
         """`jobs` in runs that are not too large; a job that is too large has one of its own."""

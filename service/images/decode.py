@@ -1,5 +1,6 @@
 """From the bytes of an image file to its pixels, upright, transparency over white paper."""
 
+import dataclasses
 import functools
 import io
 from collections.abc import Iterator
@@ -26,12 +27,13 @@ silence_decoders()
 ENOUGH = 800
 
 
-def decode(data: bytes, max_pixels: int) -> Picture:
+def decode(data: bytes, max_pixels: int, enough: int = ENOUGH) -> Picture:
     """Decode the first frame of the picture in `data`, large JPEGs at a reduced size.
 
     Args:
         data: an encoded image of one of `FORMATS`.
         max_pixels: refuse a picture with more, before decoding it.
+        enough: pixels on the long side that a JPEG need not exceed, but is not below.
 
     Raises:
         EmptyFileError: there are no bytes.
@@ -40,13 +42,15 @@ def decode(data: bytes, max_pixels: int) -> Picture:
 
     """
     with _open(data, max_pixels) as (image, orientation):
-        scale = min(1.0, ENOUGH / max(image.size))
-        enough = max(1, int(image.width * scale)), max(1, int(image.height * scale))
-        image.draft(image.mode, enough)  # does nothing unless it is a JPEG
+        whole = image.size
+        scale = min(1.0, enough / max(whole))
+        least = max(1, int(image.width * scale)), max(1, int(image.height * scale))
+        image.draft(image.mode, least)  # does nothing unless it is a JPEG
         image.load()
         if _breaks_off(image, data):
             raise ValueError("rows are missing")
-        return _to_picture(image, orientation)
+        picture = _to_picture(image, orientation)
+        return dataclasses.replace(picture, is_reduced=image.size != whole)
 
 
 def count_pixels(data: bytes, max_pixels: int) -> int:

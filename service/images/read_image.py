@@ -9,6 +9,14 @@ from service.images.normalising.redraw import SIDE
 __all__ = ["FORMATS", "SIDE", "Finding", "Reading", "read_image"]
 
 
+# Pixels on the long side with which a JPEG is first looked at. Larger: all photos take longer;
+# smaller: more of them are decoded twice.
+_GLANCE = 300
+# Pixels on a digit's long side below which it is read again in as many as are enough. Larger: more
+# photos are decoded twice; smaller: small digits are read from few pixels.
+_SMALL_DIGIT = 60
+
+
 def read_image(data: bytes, max_pixels: int) -> Reading:
     """Read the digit in an encoded picture as MNIST would hold it: 28 x 28, light ink on dark.
 
@@ -24,4 +32,8 @@ def read_image(data: bytes, max_pixels: int) -> Reading:
         ImageTooLargeError: it has more than `max_pixels` pixels.
 
     """
-    return normalise(decode(data, max_pixels))
+    picture = decode(data, max_pixels, _GLANCE)
+    reading = normalise(picture)
+    if picture.is_reduced and reading.side < _SMALL_DIGIT:
+        return normalise(decode(data, max_pixels))
+    return reading

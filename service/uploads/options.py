@@ -13,6 +13,7 @@ PREVIEW = "preview"
 HIDDEN = "hidden"
 STOP_AT = "stop_at"
 
+_NO_OPTIONS = QueryParams()
 # Bytes of a query string. One of 64 KiB, which HTTP lets pass, takes 30 ms to take apart on the
 # event loop; the options need a hundred.
 MAX_QUERY_BYTES = 4096
@@ -31,7 +32,7 @@ def read_query_string(scope: Scope) -> QueryParams:
             f"the query string has {len(query)} bytes, at most {MAX_QUERY_BYTES} are read; send "
             "data in the body"
         )
-    return QueryParams(query)
+    return QueryParams(query) if query else _NO_OPTIONS
 
 
 def check_query(query: QueryParams, known: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """What stands before the body of a request, read once, and what is found out on its way."""
 
 import re
-import uuid
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -83,7 +83,7 @@ def head_of(scope: Scope) -> RequestHead:
 
 def request_id(given: bytes) -> str:
     """`given` by the client if it is of letters, digits, `.`, `_` and `-`, or a new one."""
-    return given.decode() if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
+    return given.decode() if _ACCEPTABLE_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 def _length(text: bytes) -> int:

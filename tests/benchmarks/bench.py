@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.parts import gpu, model, service, start, stream, training
+from tests.benchmarks.parts import gpu, growth, model, service, start, stream, training
 from tests.benchmarks.tools import plots
 from tests.benchmarks.tools.conditions import conditions, sentence
 from tests.benchmarks.tools.report import Part, Table, summary
@@ -34,6 +34,7 @@ WHOLE: dict[str, Callable[[], Part]] = {
     "gpu": lambda: gpu.measure(gpu.Budget()),
     "service": lambda: service.measure(service.Budget()),
     "stream": lambda: stream.measure(stream.Budget()),
+    "growth": lambda: growth.measure(growth.Budget()),
     "training": lambda: training.measure(training.Budget()),
     "start": lambda: start.measure(start.Budget()),
 }
@@ -44,6 +45,9 @@ QUICK: dict[str, Callable[[], Part]] = {
     "gpu": lambda: gpu.measure(gpu.Budget(rounds=2, many=8, cells=("lstm",))),
     "service": lambda: service.measure(service.Budget(rounds=1, connections=(4,))),
     "stream": lambda: stream.measure(stream.Budget(streams=(2,), seconds=1)),
+    "growth": lambda: growth.measure(
+        growth.Budget(1, cells=("lstm",), batches=(1, 2), sides=(28, 64), connections=(1, 2))
+    ),
     "training": lambda: training.measure(training.Budget(seconds=1, steps=10)),
     "start": lambda: start.measure(start.Budget(rounds=1, pictures=2, backends=(start.ONNX,))),
 }

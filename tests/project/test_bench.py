@@ -15,8 +15,8 @@ from tests.benchmarks.tools import matrix_products
 from tests.benchmarks.tools.conditions import sentence
 from tests.benchmarks.tools.load import Load
 from tests.benchmarks.tools.report import Bound, Goal, Part, Table, summary
-from tests.benchmarks.tools.timing import Spread
-from tests.benchmarks.tools.workloads import PNG
+from tests.benchmarks.tools.timing import Spread, knee
+from tests.benchmarks.tools.workloads import JPEG, LARGE_JPEG, PLAIN_FASTAPI, PNG
 from tests.support.training import commands
 from training.data import mnist
 from training.recipes.shipped import RECIPES
@@ -138,7 +138,7 @@ def test_the_floor_multiplies_as_much_as_the_network() -> None:
     assert matrix_products.operations(rnn, 1) == 2 * two_layers
 
 
-def test_the_model_has_goals_at_the_smallest_and_the_largest_batch() -> None:
+def test_the_model_has_goals_at_one_picture_and_at_large_batches() -> None:
     samples = {"ours (ONNX Runtime)": [50.0], "eager torch": [200.0], "floor": [10.0]}
     missing = dict.fromkeys(("TorchScript", "torch.compile", "OpenVINO"), "absent")
     speed, bound = model.goals(1, samples, missing)
@@ -146,6 +146,7 @@ def test_the_model_has_goals_at_the_smallest_and_the_largest_batch() -> None:
     eager, *others = model.goals(512, samples, missing)
     assert eager.reached
     assert [goal.verdict for goal in others] == ["not measured"] * 3
+    assert len(model.goals(64, samples, missing)) == 4
     assert model.goals(8, samples, missing) == []
 
 
@@ -163,7 +164,16 @@ def test_the_service_is_compared_with_each_peer_and_a_missing_one_is_not_measure
     assert [goal.verdict for goal in goals] == [
         "reached", "not reached", "not reached", "not measured",
     ]  # fmt: skip
-    assert service.goals((PNG, 1), found) == []
+    [few] = service.goals((PNG, 1), found)
+    assert (few.target, few.reached) == (1.1, True)
+
+
+def test_photos_are_compared_with_the_reading_of_tutorials() -> None:
+    found = {"ours": _load(1000, 30), "FastAPI": _load(2000, 9), PLAIN_FASTAPI: _load(950, 20)}
+    for photo in (JPEG, LARGE_JPEG):
+        for connections in (1, 16, 64):
+            rate, slowest = service.goals((photo, connections), found)
+            assert (rate.reached, slowest.reached) == (False, False)  # 1.05 times; 1.5 times
 
 
 def test_tensors_are_judged_where_mlserver_still_answers() -> None:
@@ -208,9 +218,22 @@ def test_only_what_ships_by_default_has_goals_for_its_start() -> None:
     assert [goal.verdict for _, goal in start.table(found).goals] == ["not reached", "reached"]
 
 
+def test_the_knee_is_where_a_curve_bends_most() -> None:
+    flat_then_steep = {1: 10.0, 10: 10.5, 100: 11.0, 1000: 100.0, 10_000: 1000.0}
+    steep_then_flat = {1: 100.0, 10: 10.0, 100: 9.8, 1000: 9.6}
+    assert knee(flat_then_steep) == 100
+    assert knee(steep_then_flat) == 10
+    assert knee({1: 1.0, 2: 2.0}) is None  # two points have none
+
+
+def test_a_row_of_the_model_alone_has_a_goal() -> None:
+    [(row, goal)] = stream.table({}, seconds=1, alone={"lstm": [15e-3, 17e-3]}).goals
+    assert (row, goal.target, goal.reached) == ("model alone, lstm", 20, True)
+
+
 def test_the_goals_of_a_row_speak_of_fifty_streams() -> None:
     found = {1: [3.0] * 10, stream.MANY: [0.5] * 98 + [3.0] * 2}
-    verdicts = [(row, goal.verdict) for row, goal in stream.table(found, seconds=1).goals]
+    verdicts = [(row, goal.verdict) for row, goal in stream.table(found, seconds=1, alone={}).goals]
     assert verdicts == [("50", "reached"), ("50", "not reached")]
 
 
@@ -219,6 +242,7 @@ NEEDS = {
     "gpu": None,
     "service": None if shutil.which("wrk") else "wrk is not installed",
     "stream": None,
+    "growth": None if shutil.which("wrk") else "wrk is not installed",
     "training": None if mnist.is_present(mnist.default_root()) else "there is no MNIST",
     "start": None,
 }

@@ -36,12 +36,41 @@ def measure_contrast(grey: Bytes, *, dark: bool, widest: float | None = None) ->
         background.
 
     """
-    paper = grey if dark else np.asarray(cv2.bitwise_not(grey), dtype=np.uint8)
-    paper = _without_slope(paper)
+    return measure_contrast_to(find_background(grey, dark=dark, widest=widest), grey, dark=dark)
+
+
+def find_background(grey: Bytes, *, dark: bool, widest: float | None = None) -> Bytes:
+    """Find the background of each pixel.
+
+    Args:
+        grey: (h, w).
+        dark: whether ink is darker than the background.
+        widest: a width that no stroke exceeds, as a share of the long side, where that is known.
+
+    Returns:
+        (h, w) uint8: grey levels as of dark ink; where ink is light, 255 less them.
+
+    """
+    paper = _as_paper(grey, dark=dark)
+    slope = _find_slope(paper)
+    if slope is not None:
+        paper = np.asarray(cv2.divide(paper, slope, scale=_LEVELLED), dtype=np.uint8)
     background = _estimate_background(paper, widest or _estimate_stroke_width(paper))
-    missing = cv2.subtract(background, paper)
+    if slope is not None:
+        background = np.asarray(cv2.multiply(background, slope, scale=1 / _LEVELLED), np.uint8)
+    return background
+
+
+def measure_contrast_to(background: Bytes, grey: Bytes, *, dark: bool) -> Bytes:
+    """Measure contrast as `measure_contrast` does, to a known (h, w) `background`."""
+    missing = cv2.subtract(background, _as_paper(grey, dark=dark))
     light = np.maximum(background, np.uint8(_DARKEST))
     return np.asarray(cv2.divide(missing, light, scale=255), dtype=np.uint8)
+
+
+def _as_paper(grey: Bytes, *, dark: bool) -> Bytes:
+    """(h, w) `grey` in which ink is dark."""
+    return grey if dark else np.asarray(cv2.bitwise_not(grey), dtype=np.uint8)
 
 
 # Pixels on the long side of the view in which the slope of the light is measured. A larger one
@@ -58,10 +87,11 @@ _LEAST_SLOPE = 0.02
 _LEVELLED = 200.0
 
 
-def _without_slope(paper: Bytes) -> Bytes:
-    """Divide (h, w) `paper` by the plane that fits its light, if that is what makes it uneven.
+def _find_slope(paper: Bytes) -> Bytes | None:
+    """Find the plane (h, w) that fits the light on (h, w) `paper`, if that makes it uneven.
 
-    At the dark end of a slope a closing, which sees nothing beyond, would take paper for ink.
+    At the dark end of a slope a closing, which sees nothing beyond, would take paper for ink; so
+    paper is divided by it first.
     """
     view = _estimate_background(shrink(paper, _SLOPE_VIEW), _WIDEST_STROKE).astype(np.float32)
     (mean,), (spread,) = (found.ravel().tolist() for found in cv2.meanStdDev(view))
@@ -75,11 +105,11 @@ def _without_slope(paper: Bytes) -> Bytes:
     )
     is_slope = spread**2 - explained <= _LEFT_BY_SLOPE * spread**2
     if not is_slope or abs(to_right) + abs(to_bottom) < _LEAST_SLOPE * mean:
-        return paper
+        return None
     height, width = paper.shape
     light = (mean + to_bottom * _ramp(height))[:, np.newaxis] + to_right * _ramp(width)
-    light = np.clip(light, _DARKEST, 255).astype(np.uint8)
-    return np.asarray(cv2.divide(paper, light, scale=_LEVELLED), dtype=np.uint8)
+    slope: Bytes = np.clip(light, _DARKEST, 255).astype(np.uint8)
+    return slope
 
 
 @functools.lru_cache

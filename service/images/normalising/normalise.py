@@ -1,6 +1,5 @@
 """From any picture of one digit to the rows that a model reads, made as MNIST's were made."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +9,7 @@ from models.arrays import Floats
 from service.images import pixel_blocks
 from service.images.arrays import Bytes
 from service.images.normalising import colour, ink, margins, sheet
-from service.images.normalising.background import measure_contrast
+from service.images.normalising.background import find_background, measure_contrast_to
 from service.images.normalising.ink import Finding, Ink
 from service.images.normalising.ink_or_sheet import is_of_sheet, may_be_sheet
 from service.images.normalising.polarity import is_dark_on_light
@@ -27,11 +26,13 @@ class Reading:
 
     `finding` is what the picture itself says before a model sees it: None, nothing in particular;
     `blank` or `not_a_digit`, there is no ink, or none can be told from the background, and rows are
-    all zero; `several_digits`, rows show the one that stands out.
+    all zero; `several_digits`, rows show the one that stands out. `side` is the digit's, the longer
+    one, in pixels of the decoded picture; 0 where no digit was sought or found.
     """
 
     rows: Floats
     finding: Finding | None = None
+    side: int = 0
 
 
 # Sheets that may lie on each other, such as a note on a sheet on a desk. Larger: pictures of no
@@ -90,23 +91,24 @@ def _read(pixels: Bytes, sheets: int) -> Reading:
     has_print = min(grey.shape) >= _SHOWS_PRINT
     if max(grey.shape) <= _FEW_PIXELS:
         grey = enlarge_smoothly(grey, dark=dark)
-    contrast = measure_contrast(grey, dark=dark)
+    background = find_background(grey, dark=dark)
+    contrast = measure_contrast_to(background, grey, dark=dark)
     found = ink.find_ink(contrast, has_print=has_print)
     if sheets and (inner := _read_sheet(pixels, grey, found, sheets)) is not None:
         return inner
 
-    def contrast_of(part: Bytes) -> Bytes:
-        return measure_contrast(colour.to_grey(part, weights), dark=dark)
-
-    second = _second_view(pixels, grey, found, weights, dark=dark)
-    again = None if second is None else ink.find_ink(second, has_print=has_print)
-    if second is not None and again is not None:
-        contrast, found = second, again
+    if (second := _second_view(pixels, grey, found, weights, dark=dark)) is not None:
+        contrast_there = measure_contrast_to(*second, dark=dark)
+        if (again := ink.find_ink(contrast_there, has_print=has_print)) is not None:
+            (background, _), contrast, found = second, contrast_there, again
     if found is None:
         return Reading(np.zeros((SIDE, SIDE), np.float32), ink.explain_no_ink(contrast))
     finding = found.finding
-    contrast, found = _look_closer(pixels, contrast_of, contrast, found)
-    return Reading(redraw(contrast, found.mask, found.level), finding)
+    _, _, *box = cv2.boundingRect(found.mask)
+    side = round(max(box) * max(pixels.shape[:2]) / max(contrast.shape))
+    closer = _look_closer(pixels, weights, background, found, dark=dark)
+    contrast, found = closer or (contrast, found)
+    return Reading(redraw(contrast, found.mask, found.level), finding, side)
 
 
 # Width of strokes in the first view, in pixels, below which the digit is sought in twice as many.
@@ -122,8 +124,8 @@ _BLUR = 0.6
 
 def _second_view(
     pixels: Bytes, grey: Bytes, found: Ink | None, weights: Floats | None, *, dark: bool
-) -> Bytes | None:
-    """Measure the contrast again where the first view may have lost strokes; None elsewhere.
+) -> tuple[Bytes, Bytes] | None:
+    """Look again where the first view may have lost strokes; None elsewhere.
 
     Args:
         pixels: (h, w) or (h, w, 3).
@@ -132,14 +134,18 @@ def _second_view(
         weights: of red, green and blue.
         dark: whether ink is darker than the background.
 
+    Returns:
+        The background in another view, and its grey levels.
+
     """
     side = max(pixels.shape[:2])
     if side > _VIEW and (found is None or found.measure_stroke_width() < _THIN):
         closer = colour.to_grey(shrink(pixels, 2 * _VIEW), weights)
-        return measure_contrast(closer, dark=dark, widest=_WIDEST_THIN)
+        return find_background(closer, dark=dark, widest=_WIDEST_THIN), closer
     if side <= _VIEW and found is None:
-        smooth = cv2.GaussianBlur(grey, (0, 0), _BLUR * max(grey.shape) / side)
-        return measure_contrast(np.asarray(smooth, dtype=np.uint8), dark=dark)
+        blurred = cv2.GaussianBlur(grey, (0, 0), _BLUR * max(grey.shape) / side)
+        smooth = np.asarray(blurred, dtype=np.uint8)
+        return find_background(smooth, dark=dark), smooth
     return None
 
 
@@ -175,30 +181,36 @@ _SMALL_DIGIT = 60
 
 
 def _look_closer(
-    pixels: Bytes, contrast_of: Callable[[Bytes], Bytes], contrast: Bytes, found: Ink
-) -> tuple[Bytes, Ink]:
+    pixels: Bytes, weights: Floats | None, background: Bytes, found: Ink, *, dark: bool
+) -> tuple[Bytes, Ink] | None:
     """Find the same digit in more pixels, where it is small and there are more.
 
     Args:
         pixels: (h, w) or (h, w, 3).
-        contrast_of: measures the contrast of a part of them.
-        contrast: of a smaller view.
-        found: in `contrast`.
+        weights: of red, green and blue.
+        background: of a smaller view.
+        found: in that view.
+        dark: whether ink is darker than the background.
 
     Returns:
-        The contrast and the ink of a closer view; those given where none shows more.
+        The contrast and the ink of a closer view; None where none shows more.
 
     """
     left, top, width, height = cv2.boundingRect(found.mask)
-    scale = max(pixels.shape[:2]) / max(contrast.shape)
+    scale = max(pixels.shape[:2]) / max(background.shape)
     if scale <= 1.5 or max(width, height) > _SMALL_DIGIT:
-        return contrast, found
+        return None
     margin = max(width, height) * 0.6 + 2
     left, top = max(0, int(left - margin)), max(0, int(top - margin))
     right, bottom = int(left + width + 2 * margin), int(top + height + 2 * margin)
     window = np.s_[top:bottom, left:right]
-    closer = contrast_of(shrink(crop(pixels, window, scale), _VIEW))
+    closer = colour.to_grey(shrink(crop(pixels, window, scale), _VIEW), weights)
     near = cv2.dilate(found.mask, np.ones((3, 3), np.uint8))[window]
-    near = cv2.resize(near, closer.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    again = ink.segment_near(closer, np.asarray(near, dtype=np.uint8))
-    return (contrast, found) if again is None else (closer, again)
+    # What lies behind the digit has no more to show in more pixels.
+    near, behind = (
+        np.asarray(cv2.resize(part, closer.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+        for part in (near, background[window])
+    )
+    contrast = measure_contrast_to(behind, closer, dark=dark)
+    again = ink.segment_near(contrast, near)
+    return None if again is None else (contrast, again)

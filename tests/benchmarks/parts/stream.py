@@ -16,18 +16,24 @@ from typing import Any
 import numpy as np
 from websockets.asyncio.client import connect
 
+from tests.benchmarks.tools.model_forms import ours
 from tests.benchmarks.tools.report import Goal, Part, Table
+from tests.benchmarks.tools.timing import Timing, turns
 from tests.support.published import picture
 from tests.support.servers.server import serve
 
 MEDIAN, WORST = 1.0, 2.0  # goals: milliseconds at the median and at the 99th percentile
+ALONE = 20.0  # goal: microseconds of a model for one row, in process
 MANY = 50  # streams at once that the goals speak of
 ROWS = 28
+STREAMS = ("rnn", "gru", "lstm")  # the models that have a graph `NAME-rows`
 
 HOW = (
     "WebSocket `/stream` of one worker and its client, that of `websockets` in one process, on the "
     "same machine; the shipped LSTM. Every stream sends a row each {pause:.0f} ms, at a moment of "
-    "its own, digit after digit for {seconds:g} s; milliseconds until a row's answer is there."
+    "its own, digit after digit for {seconds:g} s; milliseconds until a row's answer is there. "
+    "The models alone are the graphs `NAME-rows` in the service's backend, in this process on one "
+    "thread: one row, again and again."
 )
 
 
@@ -38,6 +44,7 @@ class Budget:
     streams: tuple[int, ...] = (1, MANY)
     seconds: float = 10
     pause: float = 0.05  # seconds from row to row: a digit in a second and a half
+    rounds: int = 30  # of the models alone
 
 
 def measure(budget: Budget) -> Part:
@@ -52,11 +59,21 @@ def measure(budget: Budget) -> Part:
             found[streams] = asyncio.run(_stream(url, streams, budget))
     how = HOW.format(pause=1000 * budget.pause, seconds=budget.seconds)
     samples: dict[str, Any] = {str(streams): times for streams, times in found.items()}
-    return Part("stream", how, table(found, budget.seconds), samples)
+    return Part("stream", how, table(found, budget.seconds, _alone(budget.rounds)), samples)
 
 
-def table(found: dict[int, list[float]], seconds: float) -> Table:
-    """One row a number of streams."""
+def _alone(rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of one row in every round, by the model, without any service."""
+    timings = {name: Timing(ours(f"{name}-rows", 1)) for name in STREAMS}
+    for timing in timings.values():
+        timing.calibrate()
+    for timing in turns(rounds, list(timings.values())):
+        timing.sample()
+    return {name: [1000 * s for s in timing.samples] for name, timing in timings.items()}
+
+
+def table(found: dict[int, list[float]], seconds: float, alone: dict[str, list[float]]) -> Table:
+    """One row a number of streams, and one a model alone."""
     rows = Table(("streams at once", "rows a second", "p50, ms", "p99, ms", "p99.9, ms"), names=1)
     for streams, times in found.items():
         median, most, last = np.percentile(times, (50, 99, 99.9)).tolist()
@@ -70,6 +87,11 @@ def table(found: dict[int, list[float]], seconds: float) -> Table:
             *(f"{value:.2f}" for value in (median, most, last)),
             goals=goals if streams == MANY else (),
         )
+    for name, times in alone.items():
+        median, most, last = np.percentile(times, (50, 99, 99.9)).tolist()
+        goal = Goal("model's time for a row", "at most", ALONE, 1000 * median, "µs")
+        cells = (f"{1000 / median:,.0f}", *(f"{value:.4f}" for value in (median, most, last)))
+        rows.add(f"model alone, {name}", *cells, goals=[goal])
     return rows
 
 

@@ -32,6 +32,11 @@ async def predict(image: UploadFile) -> dict[str, Any]:
     return reader.predict_image(await image.read())
 
 
+@app.post("/predict_plainly")
+async def predict_plainly(image: UploadFile) -> dict[str, Any]:
+    return reader.predict_plainly(await image.read())
+
+
 @app.post("/predict_sequences")
 async def predict_sequences(body: Sequences) -> list[dict[str, Any]]:
     return reader.predict_sequences(np.array(body.sequences, np.float32))

@@ -14,7 +14,7 @@ import models
 from models.arrays import Floats
 from service.images.read_image import Reading, read_image
 from service.inference.classifier import Classifier, Prediction
-from tests.benchmarks.tools.reading_ways import MAX_PIXELS, open_classifier
+from tests.benchmarks.tools.reading_ways import MAX_PIXELS, open_classifier, read_as_tutorials
 from tests.support.published import finished
 
 
@@ -27,6 +27,10 @@ class Reader:
     def predict_image(self, data: bytes) -> dict[str, Any]:
         """Predict from the bytes of an image."""
         return self.predict_reading(read_image(data, MAX_PIXELS))
+
+    def predict_plainly(self, data: bytes) -> dict[str, Any]:
+        """Predict from the bytes of an image, read as tutorials do."""
+        return self.predict_reading(Reading(read_as_tutorials(data)))
 
     def predict_reading(self, reading: Reading) -> dict[str, Any]:
         """Predict from a picture in MNIST's form."""

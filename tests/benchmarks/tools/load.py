@@ -98,14 +98,14 @@ class Post:
         return file
 
 
-def upload(image: bytes, media_type: str = "image/png") -> Post:
-    """An image to `/predict`, in a form."""
+def upload(image: bytes, media_type: str = "image/png", path: str = "/predict") -> Post:
+    """An image to `path`, in a form."""
     head = (
         '--form\r\nContent-Disposition: form-data; name="image"; filename="image"\r\n'
         f"Content-Type: {media_type}\r\n\r\n"
     )
     body = head.encode() + image + b"\r\n--form--\r\n"
-    return Post("/predict", "multipart/form-data; boundary=form", body)
+    return Post(path, "multipart/form-data; boundary=form", body)
 
 
 def measure(url: str, script: Path, path: str, *, connections: int, seconds: int) -> Load:

@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 import models
-from models.manifest import Manifest, read
+from models.arrays import Arrays
+from models.manifest import BATCH, Manifest, read
 from service.inference.backends import open_backend
 from service.settings import Device
 from training.networks.modules import build
@@ -35,7 +36,7 @@ def ours(name: str, batch: int, device: Device = "cpu") -> Call:
     """The shipped ONNX file in the backend and with the settings of the service."""
     folder, manifest = _published(name)
     backend = open_backend("onnxruntime", folder, manifest, device=device, threads=1)
-    return functools.partial(backend.run, {manifest.inputs[0].name: _rows(batch)})
+    return functools.partial(backend.run, _inputs(manifest, batch))
 
 
 def eager(name: str, batch: int) -> Call:
@@ -107,6 +108,16 @@ FORMS: dict[str, Open] = {
 
 def _rows(batch: int) -> np.ndarray:
     return np.random.default_rng(0).random((batch, 28, 28), np.float32)
+
+
+def _inputs(manifest: Manifest, batch: int) -> Arrays:
+    """What goes in: random rows, one where a graph takes any number of them, and no state yet."""
+    rows, *states = manifest.inputs
+    sizes = {BATCH: batch}
+    shapes = {t.name: [sizes.get(d, 1) if isinstance(d, str) else d for d in t.dims]
+              for t in manifest.inputs}  # fmt: skip
+    drawn = np.random.default_rng(0).random(shapes[rows.name], np.float32)
+    return {rows.name: drawn, **{t.name: np.zeros(shapes[t.name], np.float32) for t in states}}
 
 
 def _published(name: str) -> tuple[Path, Manifest]:

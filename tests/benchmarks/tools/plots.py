@@ -11,6 +11,7 @@ from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from tests.benchmarks.tools.report import Part
 from tests.benchmarks.tools.servers import HELLO
+from tests.benchmarks.tools.timing import knee
 
 Samples = Mapping[str, Any]
 
@@ -91,6 +92,32 @@ def _stream(samples: Samples) -> Figure:
     return figure
 
 
+def _growth(samples: Samples) -> Figure:
+    """A panel for each thing that grows, a line for each that is measured; knees are dotted."""
+    figure = Figure(figsize=(4.2 * len(samples), 4))
+    for axes, (what, lines) in zip(_row(figure, len(samples)), samples.items(), strict=True):
+        grows, _, unit = what.partition(": ")
+        for name, curve in lines.items():
+            sizes = [int(size) for size in curve]
+            low, median, high = np.array([np.percentile(s, (10, 50, 90)) for s in curve.values()]).T
+            [line] = axes.plot(sizes, median, marker="o", markersize=3, label=name)
+            axes.fill_between(sizes, low, high, alpha=0.15, color=line.get_color())
+            bend = knee(dict(zip(sizes, median.tolist(), strict=True)))
+            if bend is not None:
+                axes.axvline(bend, color=line.get_color(), linestyle=":", linewidth=1)
+                line.set_label(f"{name}, knee at {bend:,}")
+        axes.set(xscale="log", yscale="log", xlabel=grows, ylabel=unit)
+        axes.set_xticks(sizes, labels=[str(size) for size in sizes], rotation=60)
+        axes.xaxis.set_minor_locator(NullLocator())
+        for formatted in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            formatted(StrMethodFormatter("{x:g}"))
+        axes.tick_params(labelsize=8, which="both")
+        axes.grid(visible=True, which="both", alpha=0.2)
+        axes.legend(fontsize=7)
+    figure.tight_layout()
+    return figure
+
+
 def _training(samples: Samples) -> Figure:
     """Accuracy on the test images over the seconds of training, a line a loop, a panel a device."""
     figure = Figure(figsize=(6 * len(samples), 4))
@@ -145,6 +172,7 @@ _DRAWN: dict[str, Callable[[Samples], Figure]] = {
     "model": _model,
     "service": _service,
     "stream": _stream,
+    "growth": _growth,
     "training": _training,
     "start": _start,
 }

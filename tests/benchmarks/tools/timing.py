@@ -66,6 +66,16 @@ def fastest(samples: Mapping[str, Sequence[float]]) -> list[float]:
     return [min(values) for values in zip(*samples.values(), strict=True)]
 
 
+def knee(curve: dict[int, float]) -> int | None:
+    """The size at which a curve of positive values bends most; None of fewer than three."""
+    if len(curve) < 3:
+        return None
+    sizes = list(curve)
+    x, y = np.log(np.array(sizes, float)), np.log(np.array(list(curve.values())))
+    chord = y[0] + (y[-1] - y[0]) * (x - x[0]) / (x[-1] - x[0])
+    return sizes[int(np.abs(y - chord).argmax())]
+
+
 @dataclass
 class Timing:
     """A call, repeated for about `seconds` a measurement, and its seconds in every round."""

@@ -13,9 +13,11 @@ from tests.benchmarks.tools.reading_ways import MAX_PIXELS
 from tests.benchmarks.tools.servers import BENTOML, FASTAPI, HELLO, LITSERVE, MLSERVER, OURS
 from tests.support.project import ROOT
 
-PNG, JPEG, SEQUENCES, V2 = "PNG 28 x 28", "JPEG 640 x 480", "JSON, 8 sequences", "v2"
+PNG, SEQUENCES, V2 = "PNG 28 x 28", "JSON, 8 sequences", "v2"
+JPEG, LARGE_JPEG = "JPEG 640 x 480", "JPEG 4000 x 3000"
 BATCHES = (1, 64, 512)
 OURS_JSON = f"{OURS}, JSON"
+PLAIN_FASTAPI = f"{FASTAPI}, the tutorials' reading"
 
 _TENSOR = {"name": "rows", "datatype": "FP32"}
 
@@ -33,14 +35,24 @@ class Workload:
 def workloads() -> list[Workload]:
     """All of them."""
     readers = (OURS, FASTAPI, LITSERVE, BENTOML)
-    png = upload(_encoded(Image.fromarray(_digit()), "PNG"))
-    jpeg = upload(_encoded(_photo(), "JPEG"), "image/jpeg")
+    png = upload(encode(Image.fromarray(_digit()), "PNG"))
     return [
         Workload(PNG, 1, {name: (name, png) for name in (*readers, HELLO)}),
-        Workload(JPEG, 1, {name: (name, jpeg) for name in readers}),
+        _photos(JPEG, (640, 480), readers),
+        _photos(LARGE_JPEG, (4000, 3000), (OURS, FASTAPI), patience=2),
         Workload(SEQUENCES, 8, {name: (name, _sequences(8)) for name in readers}),
         *map(_tensors, BATCHES),
     ]
+
+
+def _photos(
+    name: str, size: tuple[int, int], readers: tuple[str, ...], patience: int = 1
+) -> Workload:
+    """A photo to `readers`, and to FastAPI for it to read as tutorials do."""
+    data = encode(photo().resize(size, Image.Resampling.BICUBIC), "JPEG")
+    asks = {reader: (reader, upload(data, "image/jpeg")) for reader in readers}
+    asks[PLAIN_FASTAPI] = (FASTAPI, upload(data, "image/jpeg", "/predict_plainly"))
+    return Workload(name, 1, asks, patience)
 
 
 def _tensors(batch: int) -> Workload:
@@ -56,7 +68,7 @@ def _digit() -> np.ndarray:
     return np.asarray(rows * 255).round().astype(np.uint8)
 
 
-def _photo() -> Image.Image:
+def photo() -> Image.Image:
     """The same seven on 640 x 480 of light, noisy paper."""
     draw = np.random.default_rng(0)
     paper = draw.normal(215, 4, (480, 640))
@@ -65,7 +77,8 @@ def _photo() -> Image.Image:
     return Image.fromarray(paper.clip(0, 255).astype(np.uint8)).convert("RGB")
 
 
-def _encoded(image: Image.Image, form: str) -> bytes:
+def encode(image: Image.Image, form: str) -> bytes:
+    """The image as a file of that format."""
     file = io.BytesIO()
     image.save(file, form)
     return file.getvalue()
