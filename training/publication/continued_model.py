@@ -89,7 +89,7 @@ def from_published(
         f"{round(held[1] * n)} right, before {round(held[0] * n)}; of {data.name}'s "
         f"{len(data.test):,} test images {test[1]:.2%}, before {test[0]:.2%}"
     )
-    _check(held, test, n, allowed_loss, data.name)
+    check_better(held, test, n, allowed_loss, data.name)
     return of_classifier(
         manifest.name,
         after,
@@ -106,10 +106,22 @@ def from_published(
     )
 
 
-def _check(
+def check_better(
     held: tuple[float, float], test: tuple[float, float], n: int, allowed: float, dataset: str
 ) -> None:
-    """Refuse what is no better than before; each pair is the accuracy before and after."""
+    """Refuse a model that is no better than before.
+
+    Args:
+        held: its accuracy before and after on the `n` new pictures that were held out.
+        test: likewise on the test images of `dataset`.
+        n: of `held`.
+        allowed: how much of `test` may be lost.
+        dataset: its name.
+
+    Raises:
+        PublishedModelError: it is no better; the message says by how much.
+
+    """
     if held[1] <= held[0]:
         raise PublishedModelError(
             f"it reads {round(held[1] * n)} of {n} new pictures right that were held out, the "
