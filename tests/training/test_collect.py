@@ -24,7 +24,11 @@ def kept(folder: Path, *records: KeptPrediction | Correction) -> Path:
 
 
 def read(name: str, shows: int | None, *, second: int = 0, index: int = 0) -> KeptPrediction:
-    pixels = None if shows is None else encode_pixels(picture(shows) / np.float32(255))
+    pixels = (
+        None
+        if shows is None
+        else encode_pixels(picture(shows).astype(np.float32) / np.float32(255))
+    )
     return KeptPrediction(
         time=f"2026-11-26T10:00:{second:02}.000000+00:00",
         request_id=name,

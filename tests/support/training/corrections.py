@@ -1,4 +1,4 @@
-"""The way from wrong answers to a better model, as a writer goes it: serve, correct, learn, serve."""
+"""From wrong answers to a better model: serve, correct, collect, learn, and serve again."""
 
 import subprocess
 import sys
