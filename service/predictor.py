@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -178,14 +178,11 @@ class Predictor:
     ) -> list[Prediction]:
         predictions = await self._scheduler.infer(classifier.prepare(rows, findings))
         places = [*files] or range(len(rows))
-        seen = [
-            Seen(picture, place, files.get(place))
-            for picture, place in zip(rows, places, strict=True)
-        ]
-        self.count(predictions, seen)
+        pairs = zip(rows, places, strict=True)
+        self.count(predictions, (Seen(picture, i, files.get(i)) for picture, i in pairs))
         return predictions
 
-    def count(self, predictions: Sequence[Prediction], seen: Sequence[Seen]) -> None:
+    def count(self, predictions: Sequence[Prediction], seen: Iterable[Seen]) -> None:
         """Count digits that were read of one request, and keep them if that is wanted."""
         for prediction in predictions:
             self._metrics.predicted(prediction.model, prediction.digit, prediction.reason)

@@ -9,7 +9,7 @@ import collections
 import functools
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,7 +125,7 @@ class Monitor:
             for what in ("prediction", "correction")
         }
 
-    def keep(self, predictions: Sequence[Prediction], seen: Sequence[Seen]) -> None:
+    def keep(self, predictions: Iterable[Prediction], seen: Iterable[Seen]) -> None:
         """Keep the predictions of one request, a line each; it never fails."""
         with bentoml.monitor(**self._collectors["prediction"]) as monitor:
             for prediction, subject in zip(predictions, seen, strict=True):
