@@ -22,7 +22,7 @@ from PIL import Image
 
 from tests.support.documents import table
 from tests.support.project import ROOT
-from tests.support.training.corrections import HELD_OUT, MODEL, Outcome, learn_from_corrections
+from tests.support.training.corrections import HELD_OUT, Outcome, learn_from_corrections
 from tests.support.training.writer import ODD_DIGITS, Writer, odd_writer
 
 Numbers = NDArray[Any]
@@ -61,23 +61,24 @@ def _table(outcome: Outcome) -> str:
 
 def draw(outcome: Outcome, writer: Writer) -> Figure:
     """The odd digits, and how many were read right before and after, by digit and on MNIST."""
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    pictures, by_digit, mnist = figure.subplots(1, 3, width_ratios=[1.2, 2.2, 0.8])
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    pictures, by_digit, mnist = figure.subplots(1, 3, width_ratios=[1.1, 2.6, 0.9])
     pictures.imshow(_sheet(writer), cmap="gray")
-    pictures.set(title="how the writer writes 1, 7 and 9", xticks=[], yticks=[])
+    pictures.set(title="the writer's 1, 7 and 9", xticks=[], yticks=[])
     (before, after), digits = outcome.writer, np.arange(10)
     _bars(by_digit, digits, before, after)
     by_digit.set(
-        title=f"{HELD_OUT} held-out pictures of the writer: {before.mean():.1%} before, "
+        title=f"{HELD_OUT} held-out pictures of the writer:\n{before.mean():.1%} right before, "
         f"{after.mean():.1%} after",
         xlabel="digit",
         ylabel="% read right",
         ylim=(0, 105),
     )
     by_digit.set_xticks(digits)
-    by_digit.legend(loc="lower left")
+    figure.legend(*by_digit.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     _bars(mnist, np.arange(1), *(np.array([value]) for value in outcome.mnist))
-    mnist.set(title=f"MNIST's test images,\n`{MODEL}`", ylim=(98, 100), xticks=[])
+    mnist.set(title="MNIST's 10,000\ntest images", xlabel="the axis begins at 98 %")
+    mnist.set(ylim=(98, 100), xticks=[])
     for offset, value in zip((-0.2, 0.2), outcome.mnist, strict=True):
         mnist.annotate(f"{value:.2%}", (offset, 100 * value), ha="center", va="bottom")
     return figure
