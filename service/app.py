@@ -7,7 +7,7 @@ import gc
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import bentoml
@@ -15,6 +15,7 @@ import msgspec
 import pydantic_core
 from bentoml import get_current_service
 from bentoml.exceptions import BentoMLConfigException
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,7 +33,7 @@ from service.bento import (
     service_class,
 )
 from service.chunked_response import ChunkedResponse
-from service.errors import ApiError, ErrorBody, NotReadyError
+from service.errors import ApiError, ErrorBody, NotFoundError, NotKeptError, NotReadyError
 from service.execution.admission import Admission
 from service.execution.parser_pool import ParserError, ParserPool
 from service.execution.scheduler import Scheduler
@@ -45,14 +46,17 @@ from service.inference import registry
 from service.inference.classifier import Prediction
 from service.inference.registry import LoadError, Registry, list_models
 from service.metrics import Metrics
+from service.monitoring.monitor import Monitor
+from service.monitoring.records import find_records
 from service.open_inference.routes import OpenInference
 from service.openapi.document import build_document, routes
 from service.page import static_files
-from service.paths import ROWS, STREAM
+from service.paths import FEEDBACK, ROWS, STREAM
 from service.predictor import Predictor
 from service.settings import Settings, SettingsError, warn_of_unknown
 from service.streaming.server_sent_events import RowEvents
 from service.streaming.web_socket import Streams
+from service.uploads.feedback import read_feedback
 from service.uploads.form import read_form
 from service.uploads.options import read_query_string
 from service.uploads.request_head import Endpoint, head_of
@@ -90,9 +94,11 @@ def _around(app: ASGIApp) -> ASGIApp:
         "/predict_batch": {"POST": predict_batch},
         "/predict_sequences": {"POST": predict_sequences},
         ROWS: {"POST": RowEvents(_worker).predict_rows},
+        FEEDBACK: {"POST": feedback},
         **OpenInference(_worker, settings.max_v2_batch).endpoints(models),
     }
-    paths = KnownPaths(known, models, pages)
+    # It is named only where predictions are kept, but elsewhere answers why not.
+    paths = KnownPaths(known, models, [*pages, FEEDBACK])
     streams = {STREAM: Streams(_worker)}
     gateway = Gateway(app, settings, paths, endpoints, lambda: _worker().gateway, streams=streams)
     return allow_origins(gateway, settings.cors_origins)
@@ -158,6 +164,25 @@ async def predict_sequences(request: Request) -> Response:
     return _respond(predictions)
 
 
+async def feedback(request: Request) -> Response:
+    """Keep what the right answer to an earlier request is."""
+    worker = _worker()
+    monitor = worker.monitor
+    if monitor is None:
+        raise NotFoundError(
+            f"POST {FEEDBACK}: this service keeps no predictions that could be corrected; whoever "
+            "runs it can have it keep them, by ROWREADER_MONITOR"
+        )
+    check_media_type(head_of(request.scope).content_type)
+    told = read_feedback(await request.body(), request.scope["query_string"])
+    try:
+        records = await worker.scheduler.on_thread(find_records, monitor.folder, told.request_id)
+    except OSError as error:
+        _log.error("What is kept cannot be read: %s", error)
+        raise NotKeptError("what is kept cannot be read; the service's log says why") from error
+    return _respond(monitor.correct(records, told))
+
+
 @bentoml.service(
     name="rowreader",
     service_class=service_class(_around),
@@ -187,7 +212,8 @@ class RowReader:
         self.scheduler = Scheduler(
             parser, settings.threads, settings.max_joint_batch, delay, metrics
         )
-        self.predictor = Predictor(settings, self.scheduler, metrics)
+        self.monitor = _monitor(self._digest, metrics)
+        self.predictor = Predictor(settings, self.scheduler, metrics, self.monitor)
         admission = Admission(
             self.scheduler, settings.max_pending, settings.max_pending_bytes, delay
         )
@@ -224,6 +250,8 @@ class RowReader:
     def shutdown(self) -> None:
         """End the threads and processes of this worker."""
         self.scheduler.close()
+        if self.monitor:
+            self.monitor.close()
 
     # BentoML tells its clients of these; `Endpoints` answers them, by the functions above.
     predict = bentoml.api(predict, input_spec=ImageInput, output_spec=PredictionOutput)
@@ -247,8 +275,26 @@ class RowReader:
             raise NotReadyError(self._problem)
         return self._registry
 
+    def _digest(self, name: str) -> str:
+        """The digest of the loaded model called `name`."""
+        return self.models().model(name).manifest.files[0].sha256
+
 
 RowReader.add_asgi_middleware(Endpoints)  # type: ignore[attr-defined]  # it is BentoML's by now
+
+
+def _monitor(digest: Callable[[str], str], metrics: Metrics) -> Monitor | None:
+    """What keeps predictions, where the operator wants that."""
+    if settings.monitor is None:
+        return None
+    return Monitor(
+        settings.monitor,
+        settings.monitor_bytes,
+        settings.workers,
+        digest,
+        metrics,
+        pictures=settings.monitor_pictures,
+    )
 
 
 def _prefer_latency() -> None:
@@ -269,5 +315,5 @@ def _prepare_logs() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _respond(results: Prediction | Sequence[Prediction | ErrorBody]) -> Response:
+def _respond(results: BaseModel | Sequence[Prediction | ErrorBody]) -> Response:
     return ChunkedResponse(pydantic_core.to_json(results), media_type="application/json")

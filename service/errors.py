@@ -79,6 +79,10 @@ class ModelNotFoundError(ApiError, code="model_not_found", status=404):
     """No published model has this name or version; the message lists those that exist."""
 
 
+class UnknownRequestError(ApiError, code="unknown_request", status=404):
+    """No prediction is kept of a request with this id, or none at this place in it."""
+
+
 class MethodNotAllowedError(ApiError, code="method_not_allowed", status=405):
     """The route exists, but not with this HTTP method."""
 
@@ -87,6 +91,10 @@ class SlowClientError(ApiError, code="client_too_slow", status=408):
     """The body did not come, or came too slowly."""
 
     headers: Mapping[str, str] = MappingProxyType({"Connection": "close"})
+
+
+class AmbiguousRequestError(ApiError, code="ambiguous_request", status=409):
+    """The request with this id had several pictures, or several requests had this id."""
 
 
 class TooLargeError(ApiError):
@@ -154,7 +162,7 @@ class NotFiniteError(InvalidInputError, code="not_finite", status=422):
 
 
 class OutOfRangeError(InvalidInputError, code="out_of_range", status=422):
-    """A number lies outside [0, 1], or the range of its tensor."""
+    """A number lies outside [0, 1], the range of its tensor, or the ten digits."""
 
 
 class WrongTaskError(InvalidInputError, code="wrong_task", status=422):
@@ -185,6 +193,10 @@ class NotReadyError(ApiError, code="not_ready", status=503):
 
 class RequestTimeoutError(ApiError, code="timeout", status=504):
     """The answer was not ready in time."""
+
+
+class NotKeptError(ApiError, code="not_kept", status=507):
+    """A correction cannot be written, for example because the disk is full; the log says why."""
 
 
 def known_errors(root: type[ApiError] = ApiError) -> list[type[ApiError]]:

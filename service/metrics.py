@@ -45,6 +45,16 @@ class Metrics:
                 buckets=_IMAGES,
             ).labels
         )
+        self._monitored = Counter(
+            "rowreader_monitored",
+            "Predictions and corrections that were kept, or lost as they could not be written.",
+            ["what", "outcome"],
+        )
+        self._corrections = Counter(
+            "rowreader_feedback",
+            "Right answers that were told, by whether the model had read the same.",
+            ["model", "outcome"],
+        )
         self._queue = seconds(
             "queue", "Work waiting for its turn: for a thread, a process that parses, or a run."
         )
@@ -88,3 +98,12 @@ class Metrics:
         self._predictions(model, str(digit)).inc()
         if reason:
             self._rejections(model, reason).inc()
+
+    def monitored(self, what: str, kept: int, *, lost: int) -> None:
+        """Count lines of a kind that were kept, and that could not be."""
+        self._monitored.labels(what, "kept").inc(kept)
+        self._monitored.labels(what, "lost").inc(lost)
+
+    def corrected(self, model: str, *, right: bool) -> None:
+        """Count that somebody has told the right answer, which `model` had read or not."""
+        self._corrections.labels(model, "right" if right else "wrong").inc()

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from service.images.read_image import Finding, Reading, read_image
 from service.inference.classifier import Classifier, Prediction, PreviewedPrediction
 from service.inference.registry import Registry
 from service.metrics import Metrics
+from service.monitoring.monitor import Monitor, Seen
 from service.settings import Settings
 from service.uploads.form import File, Form
 from service.uploads.sequences import read_sequences
@@ -34,8 +36,16 @@ _BATCHES = 4
 class Predictor:
     """Reads digits within the limits of `settings`, and counts what it reads."""
 
-    def __init__(self, settings: Settings, scheduler: Scheduler, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        scheduler: Scheduler,
+        metrics: Metrics,
+        monitor: Monitor | None = None,
+    ) -> None:
+        """Have work done by `scheduler`; what is read is kept by `monitor`, if there is one."""
         self._settings, self._scheduler, self._metrics = settings, scheduler, metrics
+        self._monitor = monitor
         batches = _BATCHES * settings.threads
         self._batches = WaitQueue(batches, settings.max_delay_seconds, metrics)
 
@@ -47,7 +57,9 @@ class Predictor:
 
         """
         reading = await self.read(form)
-        [prediction] = await self.classify(classifier, [reading], preview=form.preview)
+        [prediction] = await self.classify(
+            classifier, [reading], preview=form.preview, files=files_of(form)
+        )
         return prediction
 
     async def read(self, form: Form) -> Reading:
@@ -77,7 +89,9 @@ class Predictor:
             # One after the other, so that a request of many takes one turn at a time like others.
             readings = [await self._read(file, patient=True) for file in form.files]
         good = [reading for reading in readings if isinstance(reading, Reading)]
-        predictions = iter(await self.classify(classifier, good, preview=form.preview))
+        files = files_of(form)
+        read = {i: files[i] for i, reading in enumerate(readings) if isinstance(reading, Reading)}
+        predictions = iter(await self.classify(classifier, good, preview=form.preview, files=read))
         return [r if isinstance(r, ApiError) else next(predictions) for r in readings]
 
     async def predict_sequences(
@@ -132,14 +146,22 @@ class Predictor:
             return error
 
     async def classify(
-        self, classifier: Classifier, readings: list[Reading], *, preview: bool
+        self,
+        classifier: Classifier,
+        readings: list[Reading],
+        *,
+        preview: bool,
+        files: Mapping[int, bytes] = MappingProxyType({}),
     ) -> list[Prediction]:
-        """What `classifier` reads in each of `readings`, with what it saw if `preview`."""
+        """What `classifier` reads in each of `readings`, with what it saw if `preview`.
+
+        `files` are those that were read, if any, by their places in the request.
+        """
         if not readings:
             return []
         rows = np.stack([reading.rows for reading in readings])  # (n, 28, 28)
         findings = [reading.finding for reading in readings]
-        predictions = await self._run(classifier, rows, findings)
+        predictions = await self._run(classifier, rows, findings, files)
         if not preview:
             return predictions
         return [
@@ -152,15 +174,25 @@ class Predictor:
         classifier: Classifier,
         rows: NDArray[np.float32],
         findings: Sequence[Finding | None],
+        files: Mapping[int, bytes] = MappingProxyType({}),
     ) -> list[Prediction]:
         predictions = await self._scheduler.infer(classifier.prepare(rows, findings))
-        for prediction in predictions:
-            self.count(prediction)
+        places = [*files] or range(len(rows))
+        pairs = zip(rows, places, strict=True)
+        self.count(predictions, (Seen(picture, i, files.get(i)) for picture, i in pairs))
         return predictions
 
-    def count(self, prediction: Prediction) -> None:
-        """Count a digit that was read."""
-        self._metrics.predicted(prediction.model, prediction.digit, prediction.reason)
+    def count(self, predictions: Sequence[Prediction], seen: Iterable[Seen]) -> None:
+        """Count digits that were read of one request, and keep them if that is wanted."""
+        for prediction in predictions:
+            self._metrics.predicted(prediction.model, prediction.digit, prediction.reason)
+        if self._monitor:
+            self._monitor.keep(predictions, seen)
+
+
+def files_of(form: Form) -> dict[int, bytes]:
+    """The files of `form` that can be looked at, by their places in it."""
+    return {i: file for i, file in enumerate(form.files) if isinstance(file, bytes)}
 
 
 def _is_slow(file: bytes) -> bool:

@@ -163,6 +163,21 @@ class Settings(BaseSettings):
         description="Origins, divided by commas, whose pages may ask from a browser; *: all.",
     )
 
+    monitor: Path | None = Field(
+        default=None,
+        description="Folder in which predictions are kept, to learn from; none: nothing is kept.",
+    )
+    monitor_pictures: bool = Field(
+        default=False,
+        description="Whether to keep, too, the 28 x 28 that the model saw of each picture.",
+    )
+    monitor_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024**2,
+        le=1024**4,
+        description="Bytes of all that is kept (64 MiB); the oldest makes room for what is new.",
+    )
+
     log_format: Format = Field(default="text", description="text, or json: one object a line.")
     access_log: bool = Field(default=False, description="Whether to log a line for every answer.")
 
@@ -181,6 +196,22 @@ class Settings(BaseSettings):
         if value < wanted:
             raise PydanticCustomError(
                 "too_few", f"It should be at least {wanted}, or ROWREADER_MAX_PIXELS smaller"
+            )
+        return value
+
+    @field_validator("monitor")
+    @classmethod
+    def _no_file(cls, value: Path | None) -> Path | None:
+        if value is not None and value.exists() and not value.is_dir():
+            raise PydanticCustomError("not_a_folder", "It is no folder")
+        return value
+
+    @field_validator("monitor_pictures")
+    @classmethod
+    def _kept_with_predictions(cls, value: bool, others: ValidationInfo) -> bool:
+        if value and others.data.get("monitor") is None:
+            raise PydanticCustomError(
+                "nowhere", "Pictures are kept with predictions, so it needs ROWREADER_MONITOR"
             )
         return value
 
@@ -212,7 +243,7 @@ def warn_of_unknown() -> None:
 def _explain(settings: type[Settings], problem: Any) -> str:
     name = str(problem["loc"][0])
     field = settings.model_fields[name]
-    default = "none" if field.default in ((), frozenset()) else field.default
+    default = "none" if field.default in ((), frozenset(), None) else field.default
     hidden = name == "api_keys" and problem["type"] != "empty"
     found = "not shown" if hidden else repr(problem["input"])
     return (

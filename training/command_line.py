@@ -1,4 +1,4 @@
-"""What the three commands share: options, the check of recipes' names, and errors in one line.
+"""What the commands share: options, the check of recipes' names, and errors in one line.
 
 Nothing here imports torch, which takes seconds. The commands import it inside of `run_command`, so
 that Ctrl-C during these seconds ends in one line, too.

@@ -37,3 +37,11 @@ class WorkerPoolError(TrainingError):
 
 class ReportError(TrainingError):
     """A report would replace a file that is not of a report."""
+
+
+class PublishedModelError(TrainingError):
+    """Training cannot go on from a published model, or has nothing to learn there."""
+
+
+class PicturesError(TrainingError):
+    """A folder of pictures to learn from is missing, or holds too few that can be used."""

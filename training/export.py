@@ -5,6 +5,9 @@ models are published, prove both against eager torch, and only then move them to
 in one step. If anything fails, all that failed is listed, the exit status is 1, and what was
 published before stays. A classifier that reads from top to bottom is published with its row stream
 `NAME-rows`, or not at all.
+
+With `--more FOLDER` a published classifier learns from pictures of your own, FOLDER/7/*.png and so
+on, and is replaced if it then reads more of them.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import sys
 from pathlib import Path
 
 import models
+from models.manifest import ManifestError
 from models.publish import check_replaceable
 from training.command_line import (
     add_options,
@@ -30,7 +34,10 @@ SHIPPED = (*RECIPES, "sine", "autoencoder")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.more and (not options.names or set(options.names) - set(RECIPES)):
+        parser.error(f"--more needs the names of classifiers that ship: {', '.join(RECIPES)}")
     return run_command(lambda: _export(options), "the same command goes on where it stopped")
 
 
@@ -40,6 +47,8 @@ def _export(options: argparse.Namespace) -> int:
     from training.publication.trained_model import from_recipe, from_tutorial, published_names
     from training.trainers.device import choose_device
 
+    if options.more:
+        return _export_continued(options)
     names = options.names or SHIPPED
     device = choose_device(options.device)
     data = load(options.dataset, options.data_dir) if needs_data(names) else None
@@ -60,6 +69,53 @@ def _export(options: argparse.Namespace) -> int:
             failed[name] = [str(error)]
         else:
             failed |= export_model(trained, options.models_dir, cuda=device.type == "cuda")
+    return _report(failed)
+
+
+def _export_continued(options: argparse.Namespace) -> int:
+    """Have published classifiers learn from more pictures, and publish what is better for it."""
+    from training.data.loading import load
+    from training.data.pictures import find_files, read_pictures
+    from training.publication.continued_model import find_published, from_published
+    from training.publication.model_export import export_model
+    from training.publication.trained_model import published_names
+    from training.runs.progress_bar import progress_bar
+    from training.trainers.device import choose_device
+
+    device, data = choose_device(options.device), load(options.dataset, options.data_dir)
+    found = {}
+    for name in options.names:
+        whole, *others = published_names(name, data)
+        found[whole] = find_published(whole, options.models_dir)
+        for published in (whole, *others):
+            check_replaceable(options.models_dir / published)
+    files = find_files(options.more)
+    with progress_bar(len(files), f"reading {options.more}") as bar:
+        pictures = read_pictures(files, lambda: bar.update(1))
+    print(f"{options.more}: {len(pictures.split)} pictures to learn from, of {len(files)}")
+    if pictures.left_out:
+        print("left out:", *pictures.left_out, sep="\n  ")
+    failed: dict[str, list[str]] = {}
+    for name, folder in found.items():
+        try:
+            trained = from_published(
+                folder,
+                pictures,
+                data,
+                device,
+                options.runs_dir,
+                allowed_loss=options.allowed_loss / 100,
+            )
+        except (TrainingError, ManifestError) as error:
+            failed[name] = [str(error)]
+            continue
+        if trained:
+            failed |= export_model(trained, options.models_dir, cuda=device.type == "cuda")
+    return _report(failed)
+
+
+def _report(failed: dict[str, list[str]]) -> int:
+    """Print what failed, by model; returns the exit status."""
     for name, failures in failed.items():
         print(f"error: {name} was not published:", *failures, sep="\n  ", file=sys.stderr)
     return 1 if failed else 0
@@ -87,7 +143,30 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where models are published (default: this project's models)",
     )
+    parser.add_argument(
+        "--more",
+        type=Path,
+        metavar="FOLDER",
+        help="go on from the published weights with the pictures in FOLDER/0 to FOLDER/9, mixed "
+        "with the data set; a fifth of them is held out, and the model is published if it reads "
+        "more of these than before",
+    )
+    parser.add_argument(
+        "--allowed-loss",
+        type=_points,
+        default=0.1,
+        metavar="POINTS",
+        help="with --more: percentage points of the accuracy on the data set's test images that "
+        "may be lost (default: 0.1)",
+    )
     return parser
+
+
+def _points(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"it is {text}, expected percentage points from 0 to 100")
+    return value
 
 
 if __name__ == "__main__":

@@ -3,17 +3,15 @@
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator
-from contextvars import ContextVar
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from service.settings import Format
-from service.uploads.request_head import RequestHead
+from service.uploads.request_head import RequestHead, current_id
 
 _FIELDS = "%(asctime)s %(levelname)s %(name)s %(message)s %(process)d %(request_id)s"
 
-_current: ContextVar[str] = ContextVar("request_id", default="")
 _log = logging.getLogger("rowreader.access")
 
 
@@ -39,18 +37,18 @@ def configure(form: Format, left_out: Iterable[str]) -> None:
 
 
 def _name_request(record: logging.LogRecord) -> bool:
-    record.request_id = _current.get()
+    record.request_id = current_id.get()
     return True
 
 
 @contextlib.contextmanager
 def naming(request_id: str) -> Iterator[None]:
     """Have every line that is logged meanwhile name this request."""
-    token = _current.set(request_id)
+    token = current_id.set(request_id)
     try:
         yield
     finally:
-        _current.reset(token)
+        current_id.reset(token)
 
 
 def log_answer(head: RequestHead, status: int, seconds: float) -> None:

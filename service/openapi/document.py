@@ -36,7 +36,7 @@ from service.errors import (
 from service.images.read_image import SIDE
 from service.inference.classifier import Prediction, PreviewedPrediction
 from service.inference.registry import list_classifiers
-from service.openapi import open_inference, rows
+from service.openapi import feedback, open_inference, rows
 from service.openapi.parts import (
     Errors,
     Json,
@@ -48,26 +48,25 @@ from service.openapi.parts import (
     refusals,
     response,
 )
-from service.paths import DOCS, ROWS
+from service.paths import DOCS, FEEDBACK, ROWS
 from service.settings import Settings
 from service.uploads import multipart_form, options, sequences
 
-# What a prediction may be refused with: by every route, by those that read images or sequences.
-_ANYWHERE: Errors = (
+# What a request may be refused with that has a body; what a prediction may: by every route, by
+# those that read images or sequences.
+_BODY: Errors = (
     UnauthorizedError,
     BodyTooLargeError,
     TooManyRequestsError,
     MethodNotAllowedError,
     UnsupportedMediaTypeError,
-    ModelNotFoundError,
-    WrongTaskError,
     MissingFieldError,
     UnexpectedFieldError,
-    NotReadyError,
     RequestTimeoutError,
     SlowClientError,
     InternalError,
 )
+_ANYWHERE: Errors = (*_BODY, ModelNotFoundError, WrongTaskError, NotReadyError)
 _IMAGE: Errors = (EmptyFileError, NotAnImageError, ImageTooLargeError, TooCostlyError)
 _FORM: Errors = (MalformedRequestError, NotAFileError, WrongTypeError)
 _SEQUENCES: Errors = (
@@ -130,7 +129,8 @@ def routes(settings: Settings) -> list[str]:
 
 
 def _paths(settings: Settings) -> Json:
-    return {**_predictions(settings), **open_inference.paths(settings), **_operations()}
+    told = {FEEDBACK: feedback.route(_ERROR, errors=_BODY)} if settings.monitor else {}
+    return {**_predictions(settings), **told, **open_inference.paths(settings), **_operations()}
 
 
 def _predictions(settings: Settings) -> Json:

@@ -21,10 +21,10 @@ export class ServiceError extends Error {
  * While the service is busy (429) this waits as long as it says and tries again; `onWait(seconds)`
  * is told before, and `onWait(0)` when it asks again. Throws a ServiceError for any other failure.
  */
-export async function ask(path, { onWait = () => {}, signal, ...options } = {}) {
+export async function ask(path, { onWait = () => {}, signal, headers: given, ...options } = {}) {
   for (let tries = 1; ; tries += 1) {
     const key = readKey();
-    const headers = { Accept: "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
+    const headers = { ...given, Accept: "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
     const response = await send(path, { ...options, headers, signal });
     if (response.ok) return response;
     const error = await failure(response);

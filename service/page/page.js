@@ -2,6 +2,7 @@
 
 import { Board } from "./board.js";
 import { ServiceError, ask, decodeBase64, events, keepKey, readKey } from "./client.js";
+import { Feedback } from "./feedback.js";
 import { Player } from "./player.js";
 import { ROWS, Reader } from "./reader.js";
 import { SAMPLES, SIDE, paint } from "./strokes.js";
@@ -19,6 +20,7 @@ const board = new Board(by("board"), {
   onPen: (down) => say(down ? "Pen down" : "Pen up"),
 });
 const player = new Player(() => readers);
+const feedback = new Feedback(by("feedback"), tell);
 
 // Reading
 
@@ -33,6 +35,7 @@ async function read() {
   tell();
   for (const reader of readers) reader.clear();
   player.clear();
+  feedback.hide();
   by("badge").textContent = "";
   const file = board.empty ? null : board.toFile();
   offerCommands(file);
@@ -40,8 +43,9 @@ async function read() {
   player.play();
   for (const reader of readers) reader.wait();
   try {
-    await Promise.all(readers.map((reader) => readBy(reader, file, signal)));
+    const requests = await Promise.all(readers.map((reader) => readBy(reader, file, signal)));
     if (signal.aborted) return;
+    feedback.show(requests);
     say(readers.map(({ spoken }) => spoken).join(" "));
     by("badge").textContent = readers.map(({ brief }) => brief).join("   ");
   } catch (error) {
@@ -53,6 +57,7 @@ async function read() {
   }
 }
 
+/** Has `reader` show what its model reads in `file`; the id of the answer. */
 async function readBy(reader, file, signal) {
   const began = performance.now();
   const body = new FormData();
@@ -62,6 +67,7 @@ async function readBy(reader, file, signal) {
   const milliseconds = performance.now() - began;
   const pixels = await decode(prediction.preview);
   if (!signal.aborted) reader.finish(prediction, pixels, milliseconds);
+  return response.headers.get("X-Request-Id");
 }
 
 /** Where `model` is asked: row by row if it can be. */
@@ -120,6 +126,7 @@ async function start() {
   try {
     const listed = await (await ask(".", { onWait })).json();
     by("key-form").hidden = true;
+    feedback.offered = listed.routes.includes("/feedback");
     models = listed.models.filter(({ task }) => task === "classify");
     if (!models.length) await ask("readyz"); // which says why there are none
     offerModels(listed.default);

@@ -1,7 +1,7 @@
 """`POST /predict_rows`: an image, or rows, read row by row, as server-sent events."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -17,7 +17,8 @@ from service.images.preview import encode_preview
 from service.images.read_image import SIDE, Finding, Reading
 from service.inference.registry import Registry
 from service.inference.row_classifier import RowClassifier
-from service.predictor import Predictor
+from service.monitoring.monitor import Seen
+from service.predictor import Predictor, files_of
 from service.streaming.digit_reader import DigitReader
 from service.uploads.form import read_form
 from service.uploads.options import HIDDEN, STOP_AT, flag, read_query_string
@@ -58,7 +59,7 @@ class RowEvents:
     async def predict_rows(self, request: Request) -> Response:
         """Read an image or rows, with a prediction after every row."""
         worker, head = self._worker(), head_of(request.scope)
-        models, preview = worker.models(), False
+        models, preview, files = worker.models(), False, dict[int, bytes]()
         finding: Finding | None
         if head.content_type.partition(";")[0].strip().lower() == JSON_TYPE:
             body = await request.body()
@@ -69,12 +70,14 @@ class RowEvents:
             form = await read_form(request, "image", max_files=1, others=(HIDDEN, STOP_AT))
             hidden, stop_at = flag(HIDDEN, form.others[HIDDEN]), read_stop(form.others[STOP_AT])
             options, preview = RowOptions(form.model, hidden, stop_at), form.preview
+            files = files_of(form)
             classifier = models.row_classifier(options.model)
             reading = await worker.predictor.read(form)
             rows, finding = reading.rows, reading.finding
         head.model = classifier.name
         reader = DigitReader(worker.scheduler, classifier, options)
-        events = _events(worker.predictor, classifier, reader, rows, finding, preview=preview)
+        whole = Reading(rows, finding)
+        events = _events(worker.predictor, classifier, reader, whole, files, preview=preview)
         # What fails before there is anything to tell has the status of its failure.
         first = await anext(events)
         return EventStream(first, _with_failures(events))
@@ -84,25 +87,25 @@ async def _events(
     predictor: Predictor,
     classifier: RowClassifier,
     reader: DigitReader,
-    rows: Floats,
-    finding: Finding | None,
+    whole: Reading,
+    files: Mapping[int, bytes],
     *,
     preview: bool,
 ) -> AsyncIterator[bytes]:
     """An event for each row that is read, and one for the prediction at the end."""
-    async for prediction in reader.read(rows):
+    async for prediction in reader.read(whole.rows):
         yield _event("row", msgspec.json.encode(prediction))
     end = reader.progress.row
     if end == SIDE:
-        whole = Reading(rows=rows, finding=finding)
-        [last] = await predictor.classify(classifier.whole, [whole], preview=preview)
+        [last] = await predictor.classify(classifier.whole, [whole], preview=preview, files=files)
         answer: Any = last
     else:
-        last = reader.prediction(finding)
-        predictor.count(last)
+        last = reader.prediction(whole.finding)
+        filled = _filled(whole.rows)
+        predictor.count([last], [Seen(filled, file=files.get(0))])
         answer = {**vars(last), "rows": end}
         if preview:
-            answer["preview"] = encode_preview(_filled(rows))
+            answer["preview"] = encode_preview(filled)
     yield _event("prediction", pydantic_core.to_json(answer))
 
 

@@ -28,6 +28,7 @@ from service.errors import (
     quote,
 )
 from service.images.read_image import SIDE
+from service.monitoring.monitor import Seen
 from service.predictor import Predictor
 from service.streaming.connection import DONE, Connection
 from service.streaming.digit_reader import DigitReader
@@ -91,7 +92,7 @@ class Streams:
 
 def _prediction(predictor: Predictor, reader: DigitReader) -> bytes:
     prediction = reader.prediction()
-    predictor.count(prediction)
+    predictor.count([prediction], [Seen(None)])  # its rows were not held
     rows = reader.progress.row
     early = {"rows": rows} if rows < SIDE else {}
     return pydantic_core.to_json({"prediction": {**vars(prediction), **early}})

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -13,6 +14,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 REQUEST_ID = "X-Request-Id"
 NO_MODEL = "none"  # what metrics call it when no model was asked for, or none that exists
+
+# Of the request that is answered; "" outside of any.
+current_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _KEY = "rowreader.head"
 _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")  # nothing that could forge a line of the log

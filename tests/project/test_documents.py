@@ -166,7 +166,7 @@ class TestTables:
         places = {"NAME": "{model_name}", "versions/1": "versions/{model_version}"}
         paths = {re.sub("NAME|versions/1", lambda found: places[found[0]], path) for path in told}
         assert {"/predict", "/v2/models/{model_name}/infer"} <= paths
-        assert paths <= set(routes(Settings()))
+        assert paths <= set(routes(Settings(monitor=Path("kept"))))
 
     def test_every_route_without_a_key_is_told(self) -> None:
         text = PROSE[ROOT / "docs" / "configuration.md"]

@@ -18,8 +18,10 @@ STATUS_BY_CODE = {
     "unauthorized": 401,
     "not_found": 404,
     "model_not_found": 404,
+    "unknown_request": 404,
     "method_not_allowed": 405,
     "client_too_slow": 408,
+    "ambiguous_request": 409,
     "body_too_large": 413,
     "batch_too_large": 413,
     "image_too_large": 413,
@@ -42,6 +44,7 @@ STATUS_BY_CODE = {
     "internal": 500,
     "not_ready": 503,
     "timeout": 504,
+    "not_kept": 507,
 }
 
 

@@ -16,11 +16,17 @@ from tests.support.published import publish, publish_stateful
 
 DOCUMENT = build_document(
     Settings.from_environment(
-        max_batch=17, max_body_bytes=12345, max_pixels=777, max_batch_pixels=888
+        max_batch=17,
+        max_body_bytes=12345,
+        max_pixels=777,
+        max_batch_pixels=888,
+        monitor=Path("kept"),
     )
 )
 INFER = "/v2/models/{model_name}/infer"
-ROUTES = ("/predict", "/predict_batch", "/predict_sequences", "/predict_rows", INFER)
+ROUTES = (
+    "/predict", "/predict_batch", "/predict_sequences", "/predict_rows", "/feedback", INFER,
+)  # fmt: skip
 
 
 def test_is_valid_openapi() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from models.manifest import Calibration, Metric, Task
-from training.data.datasets import DataSet, Split
+from training.data.datasets import DataSet
 from training.errors import TrainingDivergedError
 from training.networks.modules import RowClassifier
 from training.networks.row_streams import reads_row_by_row, row_stream
@@ -23,8 +23,9 @@ from training.publication.row_scores import RowScores, score_rows
 from training.recipes.shipped import RECIPES, Recipe
 from training.recipes.tutorials import TUTORIALS, Tutorial
 from training.runs import checkpoint, run_folder, seed_runs
+from training.runs.checkpoint import Checkpoint
 from training.trainers.calibration import calibrate
-from training.trainers.trainer import best_of, evaluate
+from training.trainers.trainer import Evaluation, evaluate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,19 +66,37 @@ def from_recipe(
     name = run_folder.run_name(recipe.name, data.name)
     finished = run_folder.finish(runs_dir / name, recipe, data, device)
     network = checkpoint.best_network(runs_dir / name, finished)
-    best = best_of(finished.history).validation_accuracy
-    n = len(data.validation)
+    return of_classifier(name, network, finished, data)
+
+
+def of_classifier(
+    name: str,
+    network: nn.Module,
+    finished: Checkpoint,
+    data: DataSet,
+    **provenance: Any,
+) -> TrainedModel:
+    """The `network` of a finished run, calibrated and scored on `data`, as it is published.
+
+    `provenance` joins what the run itself says of where the model comes from.
+
+    Raises:
+        TrainingDivergedError: what the network gives is not finite.
+
+    """
+    validation = _validate(network, data)
     candidates = parity_candidates(name, network, data)
-    calibration, row_scores = _calibration(network, data), None
+    calibration, row_scores = calibrate(validation.logits, data.validation.labels.cpu()), None
     if isinstance(network, RowClassifier):
         candidates = (*candidates, stream_candidate(name, network, data))
         row_scores = score_rows(row_stream(network), data, calibration)
+    n = len(data.validation)
     return TrainedModel(
         task="classify",
         recipe=finished.recipe.to_dict(),
         candidates=candidates,
         bound=finished.recipe.floors.get(data.name),
-        metrics=(Metric(split="validation", name="accuracy", value=best, n=n),),
+        metrics=(Metric(split="validation", name="accuracy", value=validation.accuracy, n=n),),
         calibration=calibration,
         row_scores=row_scores,
         provenance={
@@ -87,6 +106,7 @@ def from_recipe(
             "epochs": len(finished.history),
             "training_seconds": round(sum(epoch.seconds for epoch in finished.history), 1),
             "trained_with": finished.environment,
+            **provenance,
         },
     )
 
@@ -120,12 +140,11 @@ def from_tutorial(
     )
 
 
-def _calibration(network: nn.Module, data: DataSet) -> Calibration:
-    validation = Split(data.validation.images.cpu(), data.validation.labels.cpu())
-    logits = evaluate(network, validation).logits
-    if broken := int((~logits.isfinite()).any(dim=1).sum()):
+def _validate(network: nn.Module, data: DataSet) -> Evaluation:
+    found = evaluate(network, data.validation.to(torch.device("cpu")))
+    if broken := int((~found.logits.isfinite()).any(dim=1).sum()):
         raise TrainingDivergedError(
             f"the trained network gives logits that are not finite for {broken} of "
-            f"{len(validation)} validation images; train it again with a lower learning_rate"
+            f"{len(data.validation)} validation images; train it again with a lower learning_rate"
         )
-    return calibrate(logits, validation.labels)
+    return found

@@ -205,6 +205,15 @@ _ALL = (
 
 RECIPES = MappingProxyType({recipe.name: recipe for recipe in _ALL})
 
+
+def continued(recipe: Recipe) -> Recipe:
+    """The recipe of training on from a model that `recipe` made: few epochs at a lower rate.
+
+    They are epochs of the new pictures and of a part of the data set, see `data.more`.
+    """
+    return dataclasses.replace(recipe, epochs=2, learning_rate=5e-4, warmup=0.1)
+
+
 # scikit-learn's digits have 44 times fewer training images than MNIST: an epoch has only 10 steps.
 _EPOCHS_FACTOR = {"mnist": 1, "qmnist": 1, "digits": 4}
 

@@ -18,6 +18,7 @@ from typing import Literal
 
 import filelock
 import torch
+from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from training.data.datasets import DataSet
@@ -88,8 +89,16 @@ def train(
     return trainer
 
 
-def finish(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> Checkpoint:
+def finish(
+    folder: Path,
+    recipe: Recipe,
+    data: DataSet,
+    device: torch.device,
+    first: nn.Module | None = None,
+) -> Checkpoint:
     """The finished run in `folder`: trained if missing, resumed by its own recipe if unfinished.
+
+    It begins with the weights of `first`, if there is one.
 
     Raises:
         As `train` does.
@@ -98,7 +107,7 @@ def finish(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) ->
     with locked(folder):
         found = checkpoint.find(folder)
         if not found:
-            _train_to_end(folder, start(folder, recipe, data, device))
+            _train_to_end(folder, start(folder, recipe, data, device, first))
         elif not found.finished:
             print(f"{folder}: going on after epoch {len(found.history)} of {found.recipe.epochs}")
             _train_to_end(folder, _resume(folder, found, found.recipe, data, device))
@@ -135,8 +144,16 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def start(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> Trainer:
+def start(
+    folder: Path,
+    recipe: Recipe,
+    data: DataSet,
+    device: torch.device,
+    first: nn.Module | None = None,
+) -> Trainer:
     """A trainer before its first epoch; an earlier run in `folder` is removed.
+
+    It begins with the weights of `first`, if there is one.
 
     Raises:
         ForeignFileError: `folder` holds something that no training run wrote; all of it stays.
@@ -144,7 +161,7 @@ def start(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> 
     """
     folder.mkdir(parents=True, exist_ok=True)
     earlier = _files_of_run(folder)
-    trainer = _trainer(recipe, data, device)
+    trainer = _trainer(recipe, data, device, first)
     # First, so that after a kill the folder still shows whose the other files are.
     checkpoint.save(folder, trainer, environment(device))
     for path in earlier - {folder / checkpoint.FILENAME}:
@@ -152,10 +169,12 @@ def start(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> 
     return trainer
 
 
-def _trainer(recipe: Recipe, data: DataSet, device: torch.device) -> Trainer:
+def _trainer(
+    recipe: Recipe, data: DataSet, device: torch.device, first: nn.Module | None = None
+) -> Trainer:
     if recipe.hands or recipe.outliers:
         print(f"{recipe.name}: drawing what it learns beside the data set, up to half a minute")
-    return Trainer(recipe, data, device)
+    return Trainer(recipe, data, device, first)
 
 
 def _files_of_run(folder: Path) -> set[Path]:

@@ -60,12 +60,21 @@ class Evaluation:
 class Trainer:
     """One run: its network, weight average, optimiser, best network, and the epochs so far."""
 
-    def __init__(self, recipe: Recipe, data: DataSet, device: torch.device) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: DataSet,
+        device: torch.device,
+        start: nn.Module | None = None,
+    ) -> None:
+        """Train `recipe` on `data`, from weights at random, or from those of `start`."""
         self.recipe = recipe
         self.device = device
         self.data = data.to(device)
         torch.manual_seed(recipe.seed)
         self.network = build(recipe.network).to(device)
+        if start is not None:
+            self.network.load_state_dict(start.state_dict())
         self.averaged = weight_average(self.network, recipe.average_decay)
         self.best = copy.deepcopy(self.average)
         self.optimizer = torch.optim.AdamW(
