@@ -18,7 +18,7 @@ OURS = {"models", "service", "tests", "training"}
 EXTRAS = {
     "models": (),
     "service": ("bulk", "torchscript"),
-    "training": ("training",),
+    "training": ("training", "bulk"),
     "tests": ("training", "dev", "bench", "bulk"),
 }
 # Programs that run in an environment of their own, with a list of what is in it.
