@@ -30,8 +30,19 @@ SHIPPED = (*RECIPES, "sine", "autoencoder")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    return run_command(lambda: _export(options), "the same command goes on where it stopped")
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.bento_store and options.names:
+        parser.error("--bento-store takes all models of --models-dir, so it takes no NAME")
+    work = _store if options.bento_store else _export
+    return run_command(lambda: work(options), "the same command goes on where it stopped")
+
+
+def _store(options: argparse.Namespace) -> int:
+    from training.publication import bento_store
+
+    print(bento_store.put(options.models_dir))
+    return 0
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -86,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
         default=Path(models.__file__).parent,
         metavar="DIR",
         help="where models are published (default: this project's models)",
+    )
+    parser.add_argument(
+        "--bento-store",
+        action="store_true",
+        help="train and export nothing: copy all models of --models-dir into BentoML's model store",
     )
     return parser
 

@@ -162,8 +162,8 @@ class ResultsFolder:
         mine = f"{socket.gethostname()}, process {os.getpid()}, {os.urandom(4).hex()}"
         if (other := self._holder()) and other[1] < _SILENT_SECONDS:
             raise FolderError(
-                f"{_in_use(self.name, other[0])}, whose last sign of life is {other[1]:.0f} s old; "
-                f"if it was killed, its place is free {_SILENT_SECONDS} s after that"
+                f"{_in_use(self.name, other[0])}; its last sign of life is {other[1]:.0f} s old, "
+                f"and if it was killed, its place is free when that is {_SILENT_SECONDS} s old"
             )
         ended = threading.Event()
         stores.write(self._join(_REMOTE_LOCK), mine.encode())

@@ -8,18 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import numpy as np
 import psutil
 import pytest
-from PIL import Image
 
-from tests.support import bulk
-from tests.support.bulk import by_path, parts, refusal, run
+from tests.support import bulk, object_store
+from tests.support.bulk import by_path, draw, parts, refusal, run
 from tests.support.pictures.broken_images.corpus import broken
 from tests.support.pictures.sound_images import whole
 from tests.support.polling import poll
 from tests.support.project import ROOT
-from tests.support.published import picture, publish
+from tests.support.published import publish
 from tests.support.servers.server import Server
 from tests.support.training.commands import interrupt
 
@@ -37,14 +35,6 @@ def short_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("RAY_TMPDIR", str(folder))
     yield
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def draw(folder: Path, count: int, side: int = 28) -> None:
-    """`count` pictures, of which each shows the digit that its number ends with."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        pixels = np.kron(picture(number % 10), np.ones((side // 28, side // 28), np.uint8))
-        Image.fromarray(pixels).save(folder / f"{number:05}.png")
 
 
 @pytest.fixture
@@ -99,9 +89,8 @@ def test_killed_it_goes_on_and_reads_nothing_twice(tmp_path: Path) -> None:
     run(tmp_path / "scans", tmp_path / "out", "--part-size", "40")
     assert parts(tmp_path / "out").items() >= kept.items()
     found = by_path(tmp_path / "out")
-    assert {path: row["digit"] for path, row in found.items()} == {
-        str(tmp_path / "scans" / f"{number:05}.png"): number % 10 for number in range(600)
-    }
+    assert found.keys() == {str(path) for path in (tmp_path / "scans").iterdir()}
+    assert {row["error"] for row in found.values()} == {None}
     assert not list((tmp_path / "out").glob("*.partial"))
 
 
@@ -182,6 +171,42 @@ def test_a_list_of_paths_is_a_source_and_a_row_keeps_its_path(
         "scans/none.png": (None, "unreadable"),
         "http://a/b": (None, "unreadable"),
     }
+
+
+def test_a_bucket_is_read_and_written_and_locked(tmp_path: Path, models_dir: Path) -> None:
+    draw(tmp_path, 25)
+    with object_store.running() as store:
+        environ = {
+            "AWS_ENDPOINT_URL": store.url,
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "ROWREADER_MODELS_DIR": models_dir,
+        }
+        for path in tmp_path.glob("*.png"):
+            store.objects[f"scans/2026/a + b#{path.name}"] = path.read_bytes()
+        store.objects["scans/2026/.hidden"] = b""
+        source, out = "s3://scans/2026", "s3://results/of/2026"
+        printed = run(source, out, "--part-size", "10", **environ)
+        assert printed.splitlines()[0] == "25  images"
+        written = store.names("results/of/2026/part-")
+        assert len(written) == 3
+        for name in written:
+            (tmp_path / "out" / Path(name).name).parent.mkdir(exist_ok=True)
+            (tmp_path / "out" / Path(name).name).write_bytes(store.objects[name])
+        found = by_path(tmp_path / "out")
+        assert {path: row["digit"] for path, row in found.items()} == {
+            f"{source}/a + b#{number:05}.png": number % 10 for number in range(25)
+        }
+        assert "results/of/2026/_lock.json" not in store.objects
+
+        last = store.objects.pop(written[1])
+        run(source, out, "--part-size", "10", **environ)
+        assert store.objects[written[1]] == last
+        store.objects["results/of/2026/_lock.json"] = b"other host"
+        assert "other host works on s3://results/of/2026; " in refusal(source, out, **environ)
+    said = refusal(source, tmp_path / "other", **environ)
+    assert "cannot be" in said  # the store has gone
 
 
 def test_what_cannot_be_done_is_refused_before_anything_is_written(

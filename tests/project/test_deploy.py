@@ -85,16 +85,10 @@ def test_what_is_built_is_what_kubernetes_reads(
 ) -> None:
     manifest = built[kind]
     validate(manifest)
-    labels = {"app.kubernetes.io/name": "rowreader"}
     spec = manifest["spec"]
-    selectors = {
-        "Deployment": lambda: spec["selector"]["matchLabels"],
-        "Service": lambda: spec["selector"],
-        "PodDisruptionBudget": lambda: spec["selector"]["matchLabels"],
-        "NetworkPolicy": lambda: spec["podSelector"]["matchLabels"],
-        "HorizontalPodAutoscaler": lambda: labels,  # it goes by name
-    }
-    assert selectors[kind]() == labels
+    selector = spec.get("podSelector") or spec.get("selector", {})
+    if kind != "HorizontalPodAutoscaler":  # which goes by a name
+        assert selector.get("matchLabels", selector) == {"app.kubernetes.io/name": "rowreader"}
 
 
 def test_a_wrong_field_is_found() -> None:
@@ -156,25 +150,23 @@ def test_the_ray_job_runs_our_command_on_the_version_that_is_pinned() -> None:
     assert set(described()["optional-dependencies"]["bulk"]) >= {"ray[data]>=2.60"}
 
 
-# Reads an InferenceService as KServe's own client does, and says which fields it did not know.
+# Prints the fields of an InferenceService that KServe's own client does not know.
 AS_KSERVE = """
 import json, sys
-from kserve import KServeClient, V1beta1InferenceService
-from kubernetes.client import ApiClient
 import kserve.models
 
-class Answer:
-    data = sys.stdin.read()
+def unknown(kind, value, path):
+    model = getattr(kserve.models, kind, None)
+    if model is None:
+        return  # a type of Kubernetes, whose own schemas tell
+    names = {name: field for field, name in model.attribute_map.items()}
+    for key, inner in value.items():
+        if key not in names:
+            yield f"{path}.{key}"
+        elif isinstance(inner, dict):
+            yield from unknown(model.openapi_types[names[key]], inner, f"{path}.{key}")
 
-client = ApiClient()
-client._ApiClient__deserialize_model
-import kubernetes.client.models as core
-core.V1beta1InferenceService = V1beta1InferenceService
-for name in dir(kserve.models):
-    if name.startswith("V1"):
-        setattr(core, name, getattr(kserve.models, name))
-read = client.deserialize(Answer, "V1beta1InferenceService")
-print(json.dumps(client.sanitize_for_serialization(read)))
+print(*unknown("V1beta1InferenceService", json.load(sys.stdin), ""))
 """
 
 
@@ -187,4 +179,4 @@ def test_kserve_knows_every_field_of_the_inference_service() -> None:
         [str(KSERVE), "-c", AS_KSERVE],
         input=json.dumps(manifest), capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert json.loads(reading.stdout) == manifest
+    assert reading.stdout.split() == []

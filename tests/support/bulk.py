@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
+from PIL import Image
 
 from tests.support.project import ROOT
+from tests.support.published import picture
 
 NEEDS = "ray and pyarrow are not installed: `pip install '.[bulk]'` brings them"
 DEADLINE = 240.0  # seconds; a start of Ray takes ten on a machine that does nothing else
@@ -52,6 +55,14 @@ def refusal(source: Path | str, out: Path | str, *options: str, **environ: objec
     assert status == 1, output
     assert "Traceback" not in errors
     return errors.splitlines()[-1].removeprefix("error: ")
+
+
+def draw(folder: Path, count: int, side: int = 28) -> None:
+    """`count` pictures; of 28 x 28, each shows the digit that its number ends with."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        pixels = np.kron(picture(number % 10), np.ones((side // 28, side // 28), np.uint8))
+        Image.fromarray(pixels).save(folder / f"{number:05}.png")
 
 
 def parts(out: Path) -> dict[str, int]:
