@@ -7,6 +7,7 @@ Ray, whose own readers end at the first file that cannot be opened.
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -48,14 +49,28 @@ def connected(workers: int | None) -> Iterator[int]:
             "include_dashboard": False,
         }
     try:
+        if address:
+            _knock(address)
         ray.init(address or "local", **options)
-    except (RayError, ConnectionError, RuntimeError, ValueError) as error:
+    except (RayError, OSError, RuntimeError, ValueError) as error:
         where = f"the cluster at RAY_ADDRESS={address}" if address else "Ray"
         raise ClusterError(f"{where} does not answer: {_first_line(error)}") from error
     try:
         yield workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """See in a moment whether anybody is at `host:port`: Ray itself tries for some minutes.
+
+    Raises:
+        OSError: nobody is.
+
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "://" not in address:
+        socket.create_connection((host, int(port)), timeout=5).close()
 
 
 def read_parts(job: Job, parts: Sequence[Part], workers: int) -> Iterator[int]:

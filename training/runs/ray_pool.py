@@ -7,6 +7,7 @@ the folder of runs. Seeds are kept one by one, as `training.runs.worker_pool` ke
 import contextlib
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -77,14 +78,28 @@ def _connected(workers: int) -> Iterator[None]:
             "include_dashboard": False,
         }
     try:
+        if address:
+            _knock(address)
         ray.init(address or "local", **options)
-    except (RayError, ConnectionError, RuntimeError, ValueError) as error:
+    except (RayError, OSError, RuntimeError, ValueError) as error:
         where = f"the cluster at RAY_ADDRESS={address}" if address else "Ray"
         raise ClusterError(f"{where} does not answer: {error}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """See in a moment whether anybody is at `host:port`: Ray itself tries for some minutes.
+
+    Raises:
+        OSError: nobody is.
+
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "://" not in address:
+        socket.create_connection((host, int(port)), timeout=5).close()
 
 
 def _train(jobs: Sequence[SeedJob], data: DataSet | None) -> Iterator[tuple[SeedJob, SeedFiles]]:
