@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from service.bulk.name_lists import Part
     from service.bulk.part_reader import Job
 
+_EXAMPLES = """\
+examples:
+  python -m service.bulk scans --out results
+  python -m service.bulk s3://bucket/scans --out s3://bucket/results --model accurate
+  python -m service.bulk list.parquet --out results --workers 8
+"""
 INTERRUPTED = 130  # the shell's exit status for Ctrl-C
 _EXTRA = ("ray", "pyarrow", "filelock", "tqdm")
 
@@ -121,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m service.bulk",
         description="Read all images of a source, and write what is read in each into a folder of "
         "Parquet files. Stopped or killed, the same command goes on where it was.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "source",
