@@ -76,9 +76,11 @@ def _read_all(options: argparse.Namespace) -> int:
     folder = ResultsFolder(job.out)
     with folder.locked():
         folder.begin(job.record)
-        with _bar(None, "listing", unit="names") as bar:
+        with _bar(None, "listing", unit=" names") as bar:
             parts, new = plan.list_names(job, folder, bar.update)
         images = sum(parts.values())
+        if not images:
+            return _fail(f"{job.source.name} holds no file to read; hidden ones do not count")
         finished = folder.finished() & parts.keys()
         print(
             f"{images:,} images, {new:,} of them new; {sum(parts[part] for part in finished):,} "
@@ -108,7 +110,7 @@ def _read_parts(
     images, done = sum(parts.values()), sum(parts[part] for part in finished)
     with (
         cluster.connected(workers) as processes,
-        _bar(images, "reading", unit="images", initial=done) as bar,
+        _bar(images, "reading", unit=" images", initial=done) as bar,
     ):
         for count in cluster.read_parts(job, left, processes):
             bar.update(count)

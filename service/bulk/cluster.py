@@ -44,7 +44,7 @@ def connected(workers: int | None) -> Iterator[int]:
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if not address:
         options |= {
-            "num_cpus": workers or len(os.sched_getaffinity(0)),
+            "num_cpus": workers or _processors(),
             "object_store_memory": _OBJECT_STORE_BYTES,
             "include_dashboard": False,
         }
@@ -59,6 +59,13 @@ def connected(workers: int | None) -> Iterator[int]:
         yield workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:
         ray.shutdown()
+
+
+def _processors() -> int:
+    """Those that this process may use, where the system tells that."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _knock(address: str) -> None:

@@ -125,7 +125,10 @@ class PartReader:
         except BulkError as error:
             problem = str(error)
         except OSError as error:
-            problem = f"the results cannot be written on {socket.gethostname()}: {error}"
+            problem = (
+                f"the results cannot be written on {socket.gethostname()}: {error}; make room, or "
+                "mend that, then the same command goes on where it stopped"
+            )
         return {"images": [images], "problem": [problem]}
 
     def _read(self, part: Part) -> int:
@@ -194,7 +197,7 @@ class PartReader:
         try:
             data = await loop.run_in_executor(self._fetch, stores.read, whole, self._most_bytes)
         except stores.UnreadableError as error:
-            if error.missing and not self._job.source.is_there():
+            if error.missing and self._job.source.has_gone():
                 raise SourceError(
                     f"{self._job.source.name} is not there any more, or node "
                     f"{socket.gethostname()} does not see it"

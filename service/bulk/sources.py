@@ -41,10 +41,10 @@ class Source:
             return _listed(self.name)
         return _of_prefix(self.name) if stores.is_remote(self.name) else _of_folder(self.name)
 
-    def is_there(self) -> bool:
-        """Whether the folder or list can be looked at now; a disk may have been taken away."""
+    def has_gone(self) -> bool:
+        """Whether the folder is not there now, as when a disk was taken away."""
         store, path = stores.open_store(self.name)
-        return bool(_kind(store, path) != fs.FileType.NotFound)
+        return bool(not self.is_list and _kind(store, path) == fs.FileType.NotFound)
 
 
 def find(text: str) -> Source:

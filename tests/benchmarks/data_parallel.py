@@ -2,7 +2,8 @@
 
 A step of the shipped GRU and of the tutorials' `lstm-64` at several batch sizes on one thread,
 forward, backward and Adam; and what averaging their gradients takes between two processes of this
-machine (gloo), where there is no network in the way. Medians, with the 10th and the 90th percentile, in milliseconds.
+machine (gloo), where there is no network in the way. Medians, with the 10th and the 90th
+percentile, in milliseconds.
 """
 
 import tempfile

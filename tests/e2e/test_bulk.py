@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,6 +149,29 @@ def test_what_is_new_is_read_and_what_is_not_to_be_mixed_is_refused(
     assert parts(out).items() > first.items()
 
 
+def test_a_full_disk_is_one_line_and_with_room_it_goes_on(
+    tmp_path: Path, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(out)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system can be mounted by root only")
+    try:
+        draw(tmp_path / "scans", 400)
+        monkeypatch.setenv("ROWREADER_MODELS_DIR", str(models_dir))
+        filler = out / ".filler"
+        filler.write_bytes(bytes(1024 * 1024 - 32 * 1024))  # room for the names and little else
+        said = refusal(tmp_path / "scans", out, "--part-size", "100")
+        assert "No space left on device" in said
+        assert said.endswith("the same command goes on where it stopped")
+        filler.unlink()
+        run(tmp_path / "scans", out, "--part-size", "100")
+        assert len(by_path(out)) == 400
+    finally:
+        subprocess.run(["umount", "--lazy", str(out)], check=True)
+
+
 def test_a_list_of_paths_is_a_source_and_a_row_keeps_its_path(
     tmp_path: Path, models_dir: Path
 ) -> None:
@@ -229,6 +253,8 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     pq.write_table(pa.table({"file": ["a"]}), tmp_path / "list.parquet")
     said = refusal(tmp_path / "list.parquet", out, **small)
     assert said.endswith("has no column `path` of strings, but: file (string)")
+    (tmp_path / "empty").mkdir()
+    assert "holds no file to read" in refusal(tmp_path / "empty", tmp_path / "of none", **small)
     assert not list(out.glob("part-*"))
 
     foreign = tmp_path / "thesis"
