@@ -35,6 +35,10 @@ class WorkerPoolError(TrainingError):
         )
 
 
+class ClusterError(TrainingError):
+    """Ray is not installed, cannot be reached, or gave up; finished seeds are kept."""
+
+
 class ReportError(TrainingError):
     """A report would replace a file that is not of a report."""
 

@@ -36,9 +36,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.bento_store and (options.names or options.more):
+        parser.error("--bento-store takes all models of --models-dir, so no NAME and no --more")
     if options.more and (not options.names or set(options.names) - set(RECIPES)):
         parser.error(f"--more needs the names of classifiers that ship: {', '.join(RECIPES)}")
-    return run_command(lambda: _export(options), "the same command goes on where it stopped")
+    work = _store if options.bento_store else _export
+    return run_command(lambda: work(options), "the same command goes on where it stopped")
+
+
+def _store(options: argparse.Namespace) -> int:
+    from training.publication import bento_store
+
+    print(bento_store.put(options.models_dir))
+    return 0
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -158,6 +168,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="POINTS",
         help="with --more: percentage points of the accuracy on the data set's test images that "
         "may be lost (default: 0.1)",
+    )
+    parser.add_argument(
+        "--bento-store",
+        action="store_true",
+        help="train and export nothing: copy all models of --models-dir into BentoML's model store",
     )
     return parser
 

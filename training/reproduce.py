@@ -8,11 +8,13 @@ One process a core with one thread each: small networks gain nothing from a seco
 """
 
 import argparse
+import importlib.util
 import os
 import sys
 from pathlib import Path
 
 from training.command_line import add_options, needs_data, run_command, tutorial_name
+from training.errors import ClusterError
 from training.recipes.tutorials import TUTORIALS
 
 
@@ -30,6 +32,8 @@ def _reproduce(options: argparse.Namespace) -> None:
     from training.runs.worker_pool import train_all
     from training.trainers.device import choose_device
 
+    if options.ray:
+        _check_ray(options.device)
     tutorials = [TUTORIALS[name] for name in options.names or TUTORIALS]
     choose_device(options.device)  # or say now that it does not work
     needed = needs_data(tutorial.name for tutorial in tutorials)
@@ -50,17 +54,35 @@ def _reproduce(options: argparse.Namespace) -> None:
         for seed in numbers
     ]
     finished = [job for job in jobs if job.find(data)]
-    train_all(
-        [job for job in jobs if job not in finished],
-        options.workers,
-        before=sum(job.seconds for job in finished),
-    )
+    left = [job for job in jobs if job not in finished]
+    before = sum(job.seconds for job in finished)
+    if options.ray:
+        from training.runs import ray_pool
+
+        ray_pool.train_all(left, data, options.workers, before)
+    else:
+        train_all(left, options.workers, before)
     results = [
         collect(tutorial, numbers, data, options.runs_dir)
         for tutorial, numbers in zip(tutorials, seeds, strict=True)
     ]
     print("drawing the plots ...", file=sys.stderr)
     print(f"\n{report.write(results, data, options.report_dir)}")
+
+
+def _check_ray(device: str) -> None:
+    """Refuse what cannot be done on Ray, before anything is loaded.
+
+    Raises:
+        ClusterError: Ray is not installed, or seeds are to be trained on a GPU.
+
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise ClusterError("--ray needs Ray: `pip install '.[training,bulk]'` brings it")
+    if device == "cuda":
+        raise ClusterError(
+            "--ray trains on processors, of which a cluster has many; leave --device out"
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,6 +110,11 @@ def _parser() -> argparse.ArgumentParser:
         default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
         metavar="N",
         help="processes that train at the same time (default: one a core)",
+    )
+    parser.add_argument(
+        "--ray",
+        action="store_true",
+        help="train as Ray tasks: on the cluster that RAY_ADDRESS names, all of it, else here",
     )
     return parser
 

@@ -53,6 +53,10 @@ class ParserError(RuntimeError):
     """Nothing can be parsed; the message says how to find out why."""
 
 
+class ParsingFailedError(RuntimeError):
+    """A function failed otherwise than by an ApiError, which is a fault of ours."""
+
+
 class _EndedError(Exception):
     """The process was ended while it was at a task, by its limits or by a fault of a library."""
 
@@ -102,7 +106,7 @@ class ParserPool:
             NotReadyError: no process could be started, for want of memory for one.
             TooManyRequestsError: all processes were busy for too long.
             TooCostlyError: it took more time or memory than a task may.
-            RuntimeError: `function` failed otherwise, which is a fault of ours.
+            ParsingFailedError: `function` failed otherwise, which is a fault of ours.
 
         """
         task = pickle.dumps((function.__module__, function.__name__, arguments), protocol=5)
@@ -188,7 +192,7 @@ def _result(kind: str, value: Any) -> Any:
         case "memory":
             raise _EndedError
         case _:
-            raise RuntimeError(f"what parses failed:\n{value}")
+            raise ParsingFailedError(f"what parses failed:\n{value}")
 
 
 class _Connection:

@@ -17,9 +17,9 @@ OURS = {"models", "service", "tests", "training"}
 # Which extras of pyproject.toml are installed where a package is used.
 EXTRAS = {
     "models": (),
-    "service": ("torchscript",),
-    "training": ("training",),
-    "tests": ("training", "dev", "bench"),
+    "service": ("bulk", "torchscript"),
+    "training": ("training", "bulk"),
+    "tests": ("training", "dev", "bench", "bulk"),
 }
 # Programs that run in an environment of their own, with a list of what is in it.
 APART = {"kserve_client.py", "mlserver_runtime.py"}

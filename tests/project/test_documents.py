@@ -237,7 +237,7 @@ class TestCommands:
 
     def test_every_command_is_of_a_kind_that_is_tested(self) -> None:
         # Those of curl are run by tests/e2e/test_readme.py.
-        kinds = {"make", "python", "bentoml", "docker", "pip", "pytest", "curl"}
+        kinds = {"make", "python", "bentoml", "docker", "kubectl", "ray", "pip", "pytest", "curl"}
         assert {called(command) for command in COMMANDS} == kinds
 
     @pytest.mark.parametrize("command", dict.fromkeys(of("make")))
@@ -256,6 +256,16 @@ class TestCommands:
     @pytest.mark.parametrize("command", dict.fromkeys(of("python")))
     def test_python_knows_the_command(self, command: str) -> None:
         _, m, module, *arguments = shlex.split(command)
+        assert m == "-m"
+        check_options(module, *arguments)
+
+    def test_what_kubectl_is_given_exists(self) -> None:
+        for command in of("kubectl"):
+            assert (ROOT / shlex.split(command)[-1]).exists(), command
+
+    @pytest.mark.parametrize("command", dict.fromkeys(of("ray")))
+    def test_what_ray_runs_is_a_command_of_ours(self, command: str) -> None:
+        _, m, module, *arguments = shlex.split(command.partition(" -- ")[2])
         assert m == "-m"
         check_options(module, *arguments)
 
@@ -298,14 +308,21 @@ def helped(module: str) -> str:
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(shown):
         patch.setattr("sys.argv", [module, "--help"])
         patch.setenv("COLUMNS", "200")  # a name that is cut in two is not found
+        name = ".".join(command_file(module).relative_to(ROOT).with_suffix("").parts)
         with pytest.raises(SystemExit, match="0"):
-            importlib.import_module(module).main()
+            importlib.import_module(name).main()
     return shown.getvalue()
+
+
+def command_file(module: str) -> Path:
+    """What `python -m module` runs."""
+    path = ROOT / module.replace(".", "/")
+    return path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def check_options(module: str, *arguments: str) -> None:
     """Every option and every name among the `arguments` is one that the module knows."""
-    assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+    assert command_file(module).is_file()
     for argument in without_values(module, arguments):
         known = re.search(rf"(?<![\w-]){argument}(?![\w-])", helped(module), re.IGNORECASE)
         assert known, f"{module} does not know {argument}"

@@ -28,7 +28,7 @@ def test_serving_onnx_needs_neither_torch_nor_training(models_dir: Path) -> None
     )  # fmt: skip
     imported = set(run.stdout.split())
     assert {"bentoml", "models", "onnxruntime", "service"} <= imported
-    assert not imported & {"onnx", "sklearn", "torch", "torchvision", "training"}
+    assert not imported & {"onnx", "pyarrow", "ray", "sklearn", "torch", "torchvision", "training"}
 
 
 def test_no_test_imports_another() -> None:

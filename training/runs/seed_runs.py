@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -41,6 +41,13 @@ class SeedRun:
     core_seconds: float  # of one processor core
     curve: list[CurvePoint]
     scores: dict[str, float]  # see `training.trainers.tasks.TrainingTask.final_scores`
+
+
+class SeedFiles(NamedTuple):
+    """The bytes of a finished run's two files, as another machine sends them."""
+
+    record: bytes
+    weights: bytes
 
 
 def data_for(recipe: PlainRecipe, data: DataSet | None) -> DataSet | None:
@@ -148,6 +155,27 @@ def find(folder: Path, recipe: PlainRecipe, data: DataSet | None) -> SeedRun | N
     digests = dict(data.digests) if data else {}
     same = run.recipe == recipe.to_dict() and run.digests == digests
     return run if same and _weights(folder, recipe.seed).is_file() else None
+
+
+def read_files(folder: Path, seed: int) -> SeedFiles:
+    """The files of the finished run in `folder`."""
+    return SeedFiles(_record(folder, seed).read_bytes(), _weights(folder, seed).read_bytes())
+
+
+def keep(folder: Path, seed: int, files: SeedFiles) -> None:
+    """Keep a run that was trained elsewhere, in the place of an earlier one of its seed.
+
+    Raises:
+        ForeignFileError: a file of its name is not from a training run.
+        OSError: the disk is full, or the folder cannot be written.
+
+    """
+    _check_replaceable(folder, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    # First, or a kill before the end would leave the record of one run with the weights of another.
+    _record(folder, seed).unlink(missing_ok=True)
+    run_files.replace(_weights(folder, seed), files.weights)
+    run_files.replace(_record(folder, seed), files.record)
 
 
 def network(folder: Path, recipe: PlainRecipe) -> nn.Module:
