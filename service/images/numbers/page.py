@@ -1,0 +1,144 @@
+"""The page: what in a picture is ink, its background and all that is printed taken away."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from models.arrays import Floats
+from service.images.arrays import Bytes, Mask
+from service.images.normalising import colour, levels, margins, ruling
+from service.images.normalising.background import measure_contrast
+from service.images.normalising.levels import above, quantile
+from service.images.normalising.polarity import is_dark_on_light
+from service.images.normalising.resize import crop, shrink
+from service.images.numbers.print import remove_print
+
+# Pixels on the long side of the view in which lines are sought. Larger: all steps take longer;
+# smaller: small writing fades.
+VIEW = 900
+# Pixels on the short side of a picture, below which it is enlarged by up to four times. Larger:
+# pictures that are large enough cost more time; smaller: strokes of a pixel have no edges.
+_FEW_PIXELS = 100
+
+
+@dataclass(frozen=True)
+class Page:
+    """A view of a picture, and the ink on it.
+
+    `contrast` (h, w) is in 255ths of the light, `mask` (h, w) 1 on ink, `level` the contrast of
+    full ink. A pixel of the view is `scale` pixels of the picture, from `origin` (x, y) on.
+    `closer` has what is needed to look at a part of it in more pixels.
+    """
+
+    contrast: Bytes
+    mask: Mask
+    level: float
+    scale: float
+    origin: tuple[float, float]
+    weights: Floats | None
+    dark: bool
+
+
+def find_page(pixels: Bytes) -> Page | None:
+    """Find the ink in `pixels` (h, w) or (h, w, 3); None where all is background."""
+    view = shrink(pixels, VIEW)
+    weights = colour.find_ink_colour(view)
+    grey = colour.to_grey(view, weights)
+    window = margins.find_content(grey)
+    scale, origin = max(pixels.shape[:2]) / max(grey.shape), (0.0, 0.0)
+    if grey[window].shape != grey.shape:
+        origin = window[1].start * scale, window[0].start * scale
+        grey = np.ascontiguousarray(grey[window])
+    dark = is_dark_on_light(grey)
+    if min(grey.shape) < _FEW_PIXELS:
+        factor = min(4, -(-_FEW_PIXELS // min(grey.shape)))
+        if factor > 1 and max(grey.shape) * factor <= 2 * VIEW:
+            size = grey.shape[1] * factor, grey.shape[0] * factor
+            grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+            scale /= factor
+    contrast = measure_contrast(grey, dark=dark, widest=estimate_width(grey, dark=dark))
+    found = _segment(contrast)
+    if found is None:
+        return None
+    mask, level = found
+    return Page(contrast, mask, level, scale, origin, weights, dark)
+
+
+_WIDTHS = 0.03, 0.06, 0.12, 0.24
+_VIEW_OF_WIDTHS = 300
+
+
+def estimate_width(grey: Bytes, *, dark: bool) -> float:
+    """Find a width, as a share of the long side, that hardly any stroke in (h, w) exceeds."""
+    paper = grey if dark else np.asarray(cv2.bitwise_not(grey), dtype=np.uint8)
+    view = shrink(paper, _VIEW_OF_WIDTHS)
+    limit = 0.8 * min(view.shape) / max(view.shape)
+    steep = _gradient(view)
+    weights = steep * steep * steep
+    whole = _sharpness(view, min(0.33, limit), weights)
+    for width in _WIDTHS:
+        if width * max(view.shape) < 5 or width >= limit:
+            continue
+        if _sharpness(view, width, weights) >= 0.93 * whole:
+            return min(limit, width * 1.5)
+    return min(0.33, limit)
+
+
+def _sharpness(paper: Bytes, width: float, weights: Floats) -> float:
+    side = max(3, int(max(paper.shape) * width) | 1)
+    closed = cv2.morphologyEx(paper, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    ink = np.asarray(cv2.subtract(closed, paper), dtype=np.uint8)
+    return float(weights.ravel() @ _gradient(ink).ravel())
+
+
+def _gradient(pixels: Bytes) -> Floats:
+    edges = cv2.morphologyEx(pixels, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    return np.asarray(edges, dtype=np.float32)
+
+
+_BACKGROUND = 0.3
+_FAINT_INK = 0.35
+_SURE_INK = 0.5
+_EDGE = 0.2
+_CLEAR_OF_NOISE = 1.3
+
+
+def _segment(contrast: Bytes) -> tuple[Mask, float] | None:
+    """The mask of ink in (h, w) `contrast`, components without any sure pixel left out; its level."""
+    noise, floor = levels.estimate_noise(contrast, _BACKGROUND)
+    if floor * _CLEAR_OF_NOISE > 255:
+        return None
+    steepness = levels.measure_steepness(contrast)
+    level = levels.measure_ink_level(contrast, steepness, above(contrast, floor))
+    if level is None:
+        return None
+    faint = max(noise + 0.3 * (floor - noise), 0.15 * level)
+    printed = ruling.find_ruling(above(contrast, faint))
+    if printed is not None:
+        beside = np.asarray(cv2.subtract(above(contrast, floor), printed.mask), dtype=np.uint8)
+        level = levels.measure_ink_level(contrast, steepness, beside) or level
+    if level < _CLEAR_OF_NOISE * floor:
+        return None
+    limit = max(floor * _FAINT_INK / _SURE_INK, _FAINT_INK * level)
+    mask = above(contrast, limit)
+    sure = above(contrast, max(floor, _SURE_INK * level)) & above(steepness, _EDGE * level)
+    if printed is not None:
+        pen = contrast[sure > printed.mask]
+        if len(pen) >= 8:
+            pen_level = quantile(pen, 0.9)
+            print_level = quantile(contrast[printed.mask > 0], 0.85)
+            if pen_level > 1.25 * print_level:
+                mask = above(contrast, max(floor, (print_level + pen_level) / 2))
+            else:
+                mask = ruling.remove_ruling(mask, printed)
+    mask = remove_print(mask)
+    return _with_sure(mask, sure), level
+
+
+def _with_sure(mask: Mask, sure: Mask) -> Mask:
+    count, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
+    kept = np.zeros(count, np.uint8)
+    kept[labels[(sure > 0) & (mask > 0)]] = 1
+    kept[0] = 0
+    return np.asarray(kept[labels], dtype=np.uint8)
