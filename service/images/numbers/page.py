@@ -11,7 +11,8 @@ from service.images.normalising import colour, levels, margins, ruling
 from service.images.normalising.background import measure_contrast
 from service.images.normalising.levels import above, quantile
 from service.images.normalising.polarity import is_dark_on_light
-from service.images.normalising.resize import crop, shrink
+from service.images.normalising.resize import shrink
+from service.images.normalising.ruling import Ruling
 from service.images.numbers.print import remove_print
 
 # Pixels on the long side of the view in which lines are sought. Larger: all steps take longer;
@@ -57,7 +58,7 @@ def find_page(pixels: Bytes) -> Page | None:
             size = grey.shape[1] * factor, grey.shape[0] * factor
             grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC), np.uint8)
             scale /= factor
-    contrast = measure_contrast(grey, dark=dark, widest=estimate_width(grey, dark=dark))
+    contrast = _contrast_of(grey, dark=dark)
     found = _segment(contrast)
     if found is None:
         return None
@@ -65,7 +66,21 @@ def find_page(pixels: Bytes) -> Page | None:
     return Page(contrast, mask, level, scale, origin, weights, dark)
 
 
-_WIDTHS = 0.03, 0.06, 0.12, 0.24
+def _contrast_of(grey: Bytes, *, dark: bool) -> Bytes:
+    """Measure the contrast in (h, w) `grey`, blurred as far as its noise demands."""
+    widest = estimate_width(grey, dark=dark)
+    contrast = measure_contrast(grey, dark=dark, widest=widest)
+    for blur in _BLURS:
+        _, floor, level = _measure(contrast)
+        if level is None or floor <= _MOST_NOISE * level:
+            break
+        sigma = blur * max(1.0, min(grey.shape) / 300)
+        smooth = np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma), np.uint8)
+        contrast = measure_contrast(smooth, dark=dark, widest=widest)
+    return contrast
+
+
+_WIDTHS = 0.05, 0.1, 0.2
 _VIEW_OF_WIDTHS = 300
 
 
@@ -73,7 +88,7 @@ def estimate_width(grey: Bytes, *, dark: bool) -> float:
     """Find a width, as a share of the long side, that hardly any stroke in (h, w) exceeds."""
     paper = grey if dark else np.asarray(cv2.bitwise_not(grey), dtype=np.uint8)
     view = shrink(paper, _VIEW_OF_WIDTHS)
-    limit = 0.8 * min(view.shape) / max(view.shape)
+    limit = 0.45 * min(view.shape) / max(view.shape)
     steep = _gradient(view)
     weights = steep * steep * steep
     whole = _sharpness(view, min(0.33, limit), weights)
@@ -104,15 +119,16 @@ _EDGE = 0.2
 _CLEAR_OF_NOISE = 1.3
 
 
+_MOST_NOISE = 0.4
+_BLURS = 1.0, 2.0
+
+
 def _segment(contrast: Bytes) -> tuple[Mask, float] | None:
     """The mask of ink in (h, w) `contrast`, components without any sure pixel left out; its level."""
-    noise, floor = levels.estimate_noise(contrast, _BACKGROUND)
-    if floor * _CLEAR_OF_NOISE > 255:
+    noise, floor, level = _measure(contrast)
+    if level is None or floor * _CLEAR_OF_NOISE > 255:
         return None
     steepness = levels.measure_steepness(contrast)
-    level = levels.measure_ink_level(contrast, steepness, above(contrast, floor))
-    if level is None:
-        return None
     faint = max(noise + 0.3 * (floor - noise), 0.15 * level)
     printed = ruling.find_ruling(above(contrast, faint))
     if printed is not None:
@@ -120,6 +136,26 @@ def _segment(contrast: Bytes) -> tuple[Mask, float] | None:
         level = levels.measure_ink_level(contrast, steepness, beside) or level
     if level < _CLEAR_OF_NOISE * floor:
         return None
+    mask = _mask(contrast, steepness, floor, level, printed)
+    if mask.any():
+        own = quantile(contrast[mask > 0], 0.85)
+        if own > _ANOTHER_INK * level:
+            mask, level = _mask(contrast, steepness, floor, own, printed), own
+    return mask, level
+
+
+_ANOTHER_INK = 1.25
+
+
+def _measure(contrast: Bytes) -> tuple[float, float, float | None]:
+    noise, floor = levels.estimate_noise(contrast, _BACKGROUND)
+    steepness = levels.measure_steepness(contrast)
+    return noise, floor, levels.measure_ink_level(contrast, steepness, above(contrast, floor))
+
+
+def _mask(
+    contrast: Bytes, steepness: Bytes, floor: float, level: float, printed: Ruling | None
+) -> Mask:
     limit = max(floor * _FAINT_INK / _SURE_INK, _FAINT_INK * level)
     mask = above(contrast, limit)
     sure = above(contrast, max(floor, _SURE_INK * level)) & above(steepness, _EDGE * level)
@@ -128,12 +164,11 @@ def _segment(contrast: Bytes) -> tuple[Mask, float] | None:
         if len(pen) >= 8:
             pen_level = quantile(pen, 0.9)
             print_level = quantile(contrast[printed.mask > 0], 0.85)
-            if pen_level > 1.25 * print_level:
+            if pen_level > _ANOTHER_INK * print_level:
                 mask = above(contrast, max(floor, (print_level + pen_level) / 2))
             else:
                 mask = ruling.remove_ruling(mask, printed)
-    mask = remove_print(mask)
-    return _with_sure(mask, sure), level
+    return _with_sure(remove_print(mask), sure)
 
 
 def _with_sure(mask: Mask, sure: Mask) -> Mask:

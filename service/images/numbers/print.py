@@ -6,43 +6,60 @@ from numpy.typing import NDArray
 
 from service.images.arrays import Mask
 
+Box = tuple[int, int, int, int]  # left, top, width, height
+
 
 def remove_print(mask: Mask) -> Mask:
     """`mask` (h, w), 1 on ink, without the lines and the cells of a form."""
     mask = _open_cells(mask)
     level = _find_lines(mask)
-    if level is None:
-        return mask
-    walls = _find_walls(mask, level)
-    return _remove(mask, np.asarray(cv2.bitwise_or(level, walls), dtype=np.uint8))
+    if level is not None:
+        walls = _find_walls(mask, level)
+        mask = _remove(mask, np.asarray(cv2.bitwise_or(level, walls), dtype=np.uint8))
+    return _break_net(mask)
 
 
 _LEAST_CELL = 10  # pixels on both sides
+_MOST_CELLS = 200
 
 
 def _open_cells(mask: Mask) -> Mask:
-    """Take away closed cells: outlines of a quadrangle with nothing but lines on their own."""
+    """Take away the outlines of cells, closed ones and those like them that a digit touches."""
     contours, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     if tree is None:
         return mask
-    holes: dict[int, list[NDArray[np.int32]]] = {}
+    cells: list[Box] = []
+    parents: set[int] = set()
     for contour, (_, _, _, parent) in zip(contours, tree[0].tolist(), strict=True):
-        if parent >= 0 and _is_cell(np.asarray(contour, np.int32)):
-            holes.setdefault(parent, []).append(np.asarray(contour, np.int32))
-    cells = [cell for own in holes.values() for cell in own]
+        if parent >= 0 and len(cells) < _MOST_CELLS and _is_cell(np.asarray(contour, np.int32)):
+            left, top, width, height = cv2.boundingRect(contour)
+            cells.append((left, top, width, height))
+            parents.add(parent)
     if not cells:
         return mask
+    if len(cells) == 1:
+        left, top, width, height = cells[0]
+        inner = mask[top + 3 : top + height - 3, left + 3 : left + width - 3]
+        if not inner.any():
+            return mask  # a 0 in capitals
+    wide, tall = (float(np.median([cell[side] for cell in cells])) for side in (2, 3))
     rest = mask.copy()
-    for parent, own in holes.items():
-        inside = np.zeros_like(mask)
-        cv2.drawContours(inside, own, -1, 1, cv2.FILLED)
-        has_ink = cv2.countNonZero(cv2.bitwise_and(cv2.erode(inside, np.ones((5, 5), np.uint8)), mask))
-        if len(cells) < 2 and not has_ink:
-            continue  # a 0 in capitals
-        outline = np.zeros_like(mask)
-        cv2.drawContours(outline, contours, parent, 1, cv2.FILLED)
-        whole = cv2.erode(inside, np.ones((3, 3), np.uint8))
-        rest[(outline > 0) & (whole == 0)] = 0
+    for index, contour in enumerate(contours):
+        if tree[0][index][3] >= 0:
+            continue
+        left, top, width, height = cv2.boundingRect(contour)
+        like = 0.95 * wide <= width <= 1.35 * wide and 0.95 * tall <= height <= 1.35 * tall
+        if index not in parents and not like:
+            continue
+        own = np.zeros((height, width), np.uint8)
+        cv2.drawContours(own, [contour], -1, 1, cv2.FILLED, offset=(-left, -top))
+        part = cv2.bitwise_and(own, mask[top : top + height, left : left + width])
+        lines = _straight_lines(np.asarray(part, np.uint8), 0.85 * wide, 0.85 * tall)
+        if not lines.any():
+            continue
+        window = rest[top : top + height, left : left + width]
+        cleaned = _remove(np.asarray(part, np.uint8), lines)
+        window[part > 0] = cleaned[part > 0]
     return rest
 
 
@@ -58,6 +75,29 @@ def _is_cell(hole: NDArray[np.int32]) -> bool:
         and cv2.contourArea(hole) > 0.9 * area
         and cv2.contourArea(corners) > 0.94 * area
     )
+
+
+def _straight_lines(mask: Mask, across: float, down: float) -> Mask:
+    """What in `mask` (h, w) is on straight lines so long, level or upright, and a little aslant."""
+    thickest = max(4, int(0.2 * min(across, down)))
+    level = _runs(mask, int(across), thickest)
+    upright = _runs(np.asarray(cv2.transpose(mask), np.uint8), int(down), thickest)
+    both = cv2.bitwise_or(level, cv2.transpose(upright))
+    return np.asarray(cv2.bitwise_and(both, mask), np.uint8)
+
+
+def _runs(mask: Mask, length: int, thickest: int) -> Mask:
+    """Level runs of so many pixels in `mask` (h, w), none of them thicker than `thickest`."""
+    taller = np.asarray(cv2.dilate(mask, np.ones((3, 1), np.uint8)), np.uint8)
+    runs = _open(taller, (1, max(7, length | 1)))
+    return np.asarray(cv2.subtract(runs, _open(runs, (thickest + 2 | 1, 1))), np.uint8)
+
+
+def _open(mask: Mask, kernel: tuple[int, int]) -> Mask:
+    """The morphological opening of `mask` by a rectangle (h, w); nothing is beyond its border."""
+    shape = np.ones(kernel, np.uint8)
+    eroded = cv2.erode(mask, shape, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(cv2.dilate(eroded, shape), np.uint8)
 
 
 _RUN = 0.06
@@ -133,9 +173,42 @@ def _remove(mask: Mask, printed: Mask) -> Mask:
     """Take `printed` out of `mask`, and close the gaps in strokes that cross it."""
     rest = cv2.subtract(mask, cv2.dilate(printed, np.ones((3, 3), np.uint8)))
     inside = cv2.distanceTransform(printed, cv2.DIST_L2, 3)
-    thickness = 2 * float(inside.max())
+    values = inside[inside > 0]
+    thickness = 2 * float(np.median(values)) if len(values) else 1.0
     reach = int(thickness + 5) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     bridged = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_CONSTANT)
     mended = cv2.bitwise_or(rest, cv2.bitwise_and(bridged, mask))
     return np.asarray(mended, dtype=np.uint8)
+
+
+def _break_net(mask: Mask) -> Mask:
+    """Take away a net of lines that are thinner than the pen, if ink hangs in one."""
+    if not _has_net(mask):
+        return mask
+    total = cv2.countNonZero(mask)
+    before = total
+    for side in (3, 5, 7, 9, 11):
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        opened = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.uint8)
+        area = cv2.countNonZero(opened)
+        if area < 0.05 * total:
+            break
+        if area > 0.75 * before and not _has_net(opened):
+            # The pen's strokes remain, and lose their ends only with the next kernels.
+            return np.asarray(
+                cv2.bitwise_and(cv2.dilate(opened, np.ones((3, 3), np.uint8)), mask), np.uint8
+            )
+        before = area
+    return mask
+
+
+def _has_net(mask: Mask) -> bool:
+    """Whether a component of thin lines spans the picture."""
+    height, width = mask.shape
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    for _, _, wide, tall, area in stats[1:].tolist():
+        spans = wide >= 0.7 * width and (tall >= 0.6 * height or tall < 0.1 * wide)
+        if spans and area < 0.3 * wide * tall and max(width, height) > 100:
+            return True
+    return False

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.arrays import Floats
 from service.images.arrays import Bytes, Mask
+from service.images.normalising.levels import quantile
 from service.images.normalising.redraw import mean_stroke_width
 
 TALL = 32  # pixels
@@ -45,6 +46,7 @@ def draw_strip(contrast: Bytes, mask: Mask, level: float, slope: float) -> Strip
     left, top, width, height = cv2.boundingRect(mask)
     if width == 0:
         return None
+    level = max(level, quantile(contrast[mask > 0], 0.85))
     soft = _normalise_pressure(contrast, mask, level, (left, top, width, height))
     margin = 2
     x0, y0 = left - margin, top - margin
