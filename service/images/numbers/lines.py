@@ -210,6 +210,7 @@ def _attach(part: _Part, pairs: list[tuple[Line, list[_Part]]]) -> None:
         )
         if is_mark and part.area > 0.008 * tall * tall:
             line.marks.append(part.label)
+            line.labels.append(part.label)
         elif near <= 0.3 * tall and part.area > 0.006 * tall * tall:
             line.labels.append(part.label)
         return

@@ -13,7 +13,7 @@ from service.images.normalising.levels import above, quantile
 from service.images.normalising.polarity import is_dark_on_light
 from service.images.normalising.resize import shrink
 from service.images.normalising.ruling import Ruling
-from service.images.numbers.print import remove_print
+from service.images.numbers.print import remove_cells, remove_lines
 
 # Pixels on the long side of the view in which lines are sought. Larger: all steps take longer;
 # smaller: small writing fades.
@@ -130,7 +130,8 @@ def _segment(contrast: Bytes) -> tuple[Mask, float] | None:
         return None
     steepness = levels.measure_steepness(contrast)
     faint = max(noise + 0.3 * (floor - noise), 0.15 * level)
-    printed = ruling.find_ruling(above(contrast, faint))
+    shown, has_cells = remove_cells(above(contrast, faint))
+    printed = None if has_cells else ruling.find_ruling(shown)
     if printed is not None:
         beside = np.asarray(cv2.subtract(above(contrast, floor), printed.mask), dtype=np.uint8)
         level = levels.measure_ink_level(contrast, steepness, beside) or level
@@ -157,7 +158,7 @@ def _mask(
     contrast: Bytes, steepness: Bytes, floor: float, level: float, printed: Ruling | None
 ) -> Mask:
     limit = max(floor * _FAINT_INK / _SURE_INK, _FAINT_INK * level)
-    mask = above(contrast, limit)
+    mask, _ = remove_cells(above(contrast, limit))
     sure = above(contrast, max(floor, _SURE_INK * level)) & above(steepness, _EDGE * level)
     if printed is not None:
         pen = contrast[sure > printed.mask]
@@ -168,7 +169,7 @@ def _mask(
                 mask = above(contrast, max(floor, (print_level + pen_level) / 2))
             else:
                 mask = ruling.remove_ruling(mask, printed)
-    return _with_sure(remove_print(mask), sure)
+    return _with_sure(remove_lines(mask), sure)
 
 
 def _with_sure(mask: Mask, sure: Mask) -> Mask:

@@ -9,9 +9,8 @@ from service.images.arrays import Mask
 Box = tuple[int, int, int, int]  # left, top, width, height
 
 
-def remove_print(mask: Mask) -> Mask:
-    """`mask` (h, w), 1 on ink, without the lines and the cells of a form."""
-    mask = _open_cells(mask)
+def remove_lines(mask: Mask) -> Mask:
+    """`mask` (h, w), 1 on ink, without the lines of a form."""
     level = _find_lines(mask)
     if level is not None:
         walls = _find_walls(mask, level)
@@ -23,11 +22,16 @@ _LEAST_CELL = 10  # pixels on both sides
 _MOST_CELLS = 200
 
 
-def _open_cells(mask: Mask) -> Mask:
-    """Take away the outlines of cells, closed ones and those like them that a digit touches."""
+def remove_cells(mask: Mask) -> tuple[Mask, bool]:
+    """Take away the outlines of cells, closed ones and those like them that a digit touches.
+
+    Returns:
+        The rest of `mask` (h, w), and whether there were cells.
+
+    """
     contours, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     if tree is None:
-        return mask
+        return mask, False
     cells: list[Box] = []
     parents: set[int] = set()
     for contour, (_, _, _, parent) in zip(contours, tree[0].tolist(), strict=True):
@@ -36,12 +40,12 @@ def _open_cells(mask: Mask) -> Mask:
             cells.append((left, top, width, height))
             parents.add(parent)
     if not cells:
-        return mask
+        return mask, False
     if len(cells) == 1:
         left, top, width, height = cells[0]
         inner = mask[top + 3 : top + height - 3, left + 3 : left + width - 3]
         if not inner.any():
-            return mask  # a 0 in capitals
+            return mask, False  # a 0 in capitals
     wide, tall = (float(np.median([cell[side] for cell in cells])) for side in (2, 3))
     rest = mask.copy()
     for index, contour in enumerate(contours):
@@ -60,7 +64,7 @@ def _open_cells(mask: Mask) -> Mask:
         window = rest[top : top + height, left : left + width]
         cleaned = _remove(np.asarray(part, np.uint8), lines)
         window[part > 0] = cleaned[part > 0]
-    return rest
+    return rest, True
 
 
 def _is_cell(hole: NDArray[np.int32]) -> bool:

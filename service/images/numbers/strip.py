@@ -16,7 +16,7 @@ INK = 26  # pixels that the ink of a line is tall
 SIDE = 8  # empty pixels at the left and right
 WIDEST = 1024  # pixels
 _FINE = 4  # times as many pixels while strokes are drawn
-_THINNEST, _THICKEST = 2.0, 4.0  # pixels of a strip
+_THINNEST, _THICKEST = 2.0, 3.6  # pixels of a strip
 
 
 @dataclass(frozen=True)
