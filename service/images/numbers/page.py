@@ -13,7 +13,7 @@ from service.images.normalising.levels import above, quantile
 from service.images.normalising.polarity import is_dark_on_light
 from service.images.normalising.resize import shrink
 from service.images.normalising.ruling import Ruling
-from service.images.numbers.print import remove_cells, remove_lines
+from service.images.numbers.print import remove_border_lines, remove_cells, remove_lines
 
 # Pixels on the long side of the view in which lines are sought. Larger: all steps take longer;
 # smaller: small writing fades.
@@ -51,7 +51,7 @@ def find_page(pixels: Bytes) -> Page | None:
     if grey[window].shape != grey.shape:
         origin = window[1].start * scale, window[0].start * scale
         grey = np.ascontiguousarray(grey[window])
-    dark = is_dark_on_light(grey)
+    dark = is_dark(grey)
     if min(grey.shape) < _FEW_PIXELS:
         factor = min(4, -(-_FEW_PIXELS // min(grey.shape)))
         if factor > 1 and max(grey.shape) * factor <= 2 * VIEW:
@@ -64,6 +64,30 @@ def find_page(pixels: Bytes) -> Page | None:
         return None
     mask, level = found
     return Page(contrast, mask, level, scale, origin, weights, dark)
+
+
+_HATS = 0.03, 0.06, 0.12, 0.24
+_DECISIVE = 0.5
+
+
+def is_dark(grey: Bytes) -> bool:
+    """Whether ink is darker than its background in (h, w) `grey`: narrow things that are sharp."""
+    view = cv2.GaussianBlur(shrink(grey, _VIEW_OF_WIDTHS), (0, 0), 0.7)
+    short, long = sorted(view.shape)
+    steep = _gradient(view)
+    weights = steep * steep  # soft shadows have no edges
+    balance = 0.0
+    for width in _HATS:
+        side = int(width * long) | 1
+        if side < 5 or side > 0.5 * short:
+            continue
+        kernel = np.ones((side, side), np.uint8)
+        dark, light = (
+            float(np.vdot(weights, cv2.morphologyEx(view, kind, kernel).astype(np.float32)))
+            for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)
+        )
+        balance += (dark - light) / max(dark + light, 1e-6)
+    return balance > 0 if abs(balance) > _DECISIVE else is_dark_on_light(grey)
 
 
 def _contrast_of(grey: Bytes, *, dark: bool) -> Bytes:
@@ -158,7 +182,9 @@ def _mask(
     contrast: Bytes, steepness: Bytes, floor: float, level: float, printed: Ruling | None
 ) -> Mask:
     limit = max(floor * _FAINT_INK / _SURE_INK, _FAINT_INK * level)
-    mask, _ = remove_cells(above(contrast, limit))
+    mask, has_cells = remove_cells(above(contrast, limit))
+    if not has_cells:
+        mask = remove_border_lines(mask)
     sure = above(contrast, max(floor, _SURE_INK * level)) & above(steepness, _EDGE * level)
     if printed is not None:
         pen = contrast[sure > printed.mask]

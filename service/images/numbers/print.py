@@ -182,8 +182,55 @@ def _remove(mask: Mask, printed: Mask) -> Mask:
     reach = int(thickness + 5) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     bridged = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_CONSTANT)
-    mended = cv2.bitwise_or(rest, cv2.bitwise_and(bridged, mask))
-    return np.asarray(mended, dtype=np.uint8)
+    mended = np.asarray(cv2.bitwise_or(rest, cv2.bitwise_and(bridged, mask)), np.uint8)
+    return _without_crumbs(mended, printed, 2 * thickness + 2)
+
+
+def _without_crumbs(mask: Mask, printed: Mask, thickness: float) -> Mask:
+    """`mask` without flat components beside what was `printed`: rests of it."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask, connectivity=8, ltype=cv2.CV_32S
+    )
+    beside = cv2.dilate(printed, np.ones((5, 5), np.uint8))
+    is_beside = np.zeros(count, np.bool_)
+    is_beside[labels[beside > 0]] = True
+    flat = np.minimum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) <= thickness
+    kept = np.asarray(~(is_beside & flat)).astype(np.uint8)
+    kept[0] = 0
+    return np.asarray(kept[labels], np.uint8)
+
+
+# Share of the side within which a line at the border of a crop is sought.
+_BORDER = 0.2
+_COVERED = 0.85
+
+
+def remove_border_lines(mask: Mask) -> Mask:
+    """`mask` (h, w) without lines of a table along the border of the part of it that was cut out."""
+    height, width = mask.shape
+    if width < 1.15 * height or width < 30:
+        return mask
+    pen = _stroke_width(mask)
+    rest = mask.copy()
+    for turned in (False, True):
+        side = rest.T if turned else rest
+        outer = max(2, int(_BORDER * side.shape[0] if not turned else 0.12 * side.shape[0]))
+        thickest = 0.65 * pen if turned else 1.2 * pen
+        for lines in (side[:outer], side[::-1][:outer]):
+            covered = cv2.dilate(np.ascontiguousarray(lines), np.ones((3, 1), np.uint8)).mean(axis=1)
+            full = np.flatnonzero(covered > (0.95 if turned else _COVERED))
+            if not len(full):
+                continue
+            groups = np.split(full, np.flatnonzero(np.diff(full) > 1) + 1)
+            if max(len(group) for group in groups) - 2 <= thickest or groups[0][0] == 0 and len(groups) == 1 and not turned and len(full) < 0.6 * outer:
+                lines[: full[-1] + 1] = 0
+    return rest
+
+
+def _stroke_width(mask: Mask) -> float:
+    inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    values = inside[mask > 0]
+    return 4 * float(values.mean()) - 2 if len(values) else 0.0
 
 
 def _break_net(mask: Mask) -> Mask:
