@@ -26,12 +26,13 @@ silence_decoders()
 ENOUGH = 800
 
 
-def decode(data: bytes, max_pixels: int) -> Picture:
+def decode(data: bytes, max_pixels: int, enough: int = ENOUGH) -> Picture:
     """Decode the first frame of the picture in `data`, large JPEGs at a reduced size.
 
     Args:
         data: an encoded image of one of `FORMATS`.
         max_pixels: refuse a picture with more, before decoding it.
+        enough: pixels on the long side below which no JPEG is reduced.
 
     Raises:
         EmptyFileError: there are no bytes.
@@ -40,9 +41,9 @@ def decode(data: bytes, max_pixels: int) -> Picture:
 
     """
     with _open(data, max_pixels) as (image, orientation):
-        scale = min(1.0, ENOUGH / max(image.size))
-        enough = max(1, int(image.width * scale)), max(1, int(image.height * scale))
-        image.draft(image.mode, enough)  # does nothing unless it is a JPEG
+        scale = min(1.0, enough / max(image.size))
+        least = max(1, int(image.width * scale)), max(1, int(image.height * scale))
+        image.draft(image.mode, least)  # does nothing unless it is a JPEG
         image.load()
         if _breaks_off(image, data):
             raise ValueError("rows are missing")

@@ -11,9 +11,12 @@ from service.images.normalising import colour, sheet
 from service.images.normalising.normalise import to_bytes
 from service.images.normalising.resize import shrink
 from service.images.numbers.lines import find_lines
-from service.images.numbers.page import VIEW, find_page
+from service.images.numbers.page import VIEW, find_page, look_closer
 from service.images.numbers.strip import Strip, draw_strip
 from service.images.picture import Picture
+
+ENOUGH = 1600
+
 
 @dataclass(frozen=True)
 class NumberReading:
@@ -23,7 +26,7 @@ class NumberReading:
 
 
 def read_number(data: bytes, max_pixels: int) -> NumberReading:
-    return find_strips(decode(data, max_pixels))
+    return find_strips(decode(data, max_pixels, ENOUGH))
 
 
 def find_strips(picture: Picture) -> NumberReading:
@@ -49,9 +52,17 @@ def _read(pixels: Bytes, origin: tuple[float, float], scale: float, sheets: int)
     strips, marks = [], False
     for line in layout.lines:
         own = np.isin(layout.labels, line.labels).astype(np.uint8)
-        strip = draw_strip(page.contrast, own, page.level, line.slope)
+        closer = look_closer(page, pixels, own, line.tall)
+        if closer is None:
+            strip = draw_strip(page.contrast, own, page.level, line.slope)
+        else:
+            strip = draw_strip(closer.contrast, closer.mask, closer.level, line.slope)
         marks = marks or bool(line.marks)
         if strip is not None:
+            if closer is not None:
+                s = closer.scale
+                back = np.array([[s, 0, closer.origin[0]], [0, s, closer.origin[1]]])
+                strip = Strip(strip.ink, back @ np.vstack([strip.placement, [0, 0, 1]]))
             x, y = (s + scale * o for s, o in zip(origin, page.origin, strict=True))
             each = scale * page.scale
             to_picture = np.array([[each, 0, x], [0, each, y]])

@@ -204,3 +204,62 @@ def _with_sure(mask: Mask, sure: Mask) -> Mask:
     kept[labels[(sure > 0) & (mask > 0)]] = 1
     kept[0] = 0
     return np.asarray(kept[labels], dtype=np.uint8)
+
+
+# Pixels of a digit's height in the view below which a line is looked at again in more pixels, and
+# those that it then has, if there are so many.
+_SMALL, _CLOSE = 40, 56
+
+
+@dataclass(frozen=True)
+class Closer:
+    """A part of a page in more pixels: contrast, mask and level, and what takes it to the page.
+
+    A pixel of it is `scale` pixels of the page, from `origin` (x, y) on.
+    """
+
+    contrast: Bytes
+    mask: Mask
+    level: float
+    scale: float
+    origin: tuple[float, float]
+
+
+def look_closer(page: Page, pixels: Bytes, mask: Mask, tall: float) -> Closer | None:
+    """Look at the ink `mask` (h, w) of the `page` in more of the picture's `pixels`.
+
+    Returns:
+        None where the page shows it well, or there are no more pixels.
+
+    """
+    if tall >= _SMALL or page.scale < 1.3:
+        return None
+    left, top, width, height = cv2.boundingRect(mask)
+    margin = int(tall * 0.7) + 2
+    left, top = max(0, left - margin), max(0, top - margin)
+    right = min(mask.shape[1], left + width + 2 * margin)
+    bottom = min(mask.shape[0], top + height + 2 * margin)
+    x, y = (int(o + page.scale * s) for o, s in zip(page.origin, (left, top), strict=True))
+    part = pixels[
+        y : y + int(page.scale * (bottom - top)), x : x + int(page.scale * (right - left))
+    ]
+    if min(part.shape[:2]) < 8:
+        return None
+    larger = min(page.scale, _CLOSE / tall)
+    longest = max(8, round(larger * max(right - left, bottom - top)))
+    grey = colour.to_grey(shrink(part, longest), page.weights)
+    grey = np.asarray(cv2.GaussianBlur(grey, (3, 3), 0.7), np.uint8)
+    widest = min(0.45 * min(grey.shape), 0.8 * tall * larger) / max(grey.shape)
+    contrast = measure_contrast(grey, dark=page.dark, widest=widest)
+    near = cv2.dilate(mask[top:bottom, left:right], np.ones((3, 3), np.uint8))
+    near = np.asarray(
+        cv2.resize(near, contrast.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8
+    )
+    level = levels.measure_ink_level(contrast, levels.measure_steepness(contrast), near)
+    if level is None or level < levels.FAINTEST:
+        return None
+    ink = np.asarray(cv2.bitwise_and(above(contrast, _FAINT_INK * level), near), np.uint8)
+    if not ink.any():
+        return None
+    scale = (right - left) / contrast.shape[1]
+    return Closer(contrast, ink, level, scale, (float(left), float(top)))
