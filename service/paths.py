@@ -1,6 +1,7 @@
 """The paths that are answered, as templates: `{model_name}` stands for each published model."""
 
 ROWS, STREAM = "/predict_rows", "/stream"
+NUMBER = "/predict_number"
 PROTOCOL = "/v2"
 VERSION = "1"  # the one version of every published model
 MODEL, AT_VERSION = f"{PROTOCOL}/models/{{model_name}}", "/versions/{model_version}"

@@ -12,7 +12,7 @@ from service.inference.backends import Backend, BackendError, open_backend, prob
 from service.inference.classifier import Classifier, classifier_problem
 from service.inference.model import Model
 from service.inference.row_classifier import RowClassifier
-from service.inference.transcriber import Transcriber
+from service.inference.transcriber import Transcriber, transcriber_problem
 from service.settings import Settings
 
 # TorchScript compiles itself anew in the first runs, once for one picture and once for several.
@@ -244,5 +244,15 @@ def list_classifiers(models_dir: Path) -> list[str]:
     for name in list_models(models_dir):
         with contextlib.suppress(ManifestError):
             if not classifier_problem(contract.read(models_dir / name)):
+                names.append(name)
+    return names
+
+
+def list_transcribers(models_dir: Path) -> list[str]:
+    """The names of the models in `models_dir` whose manifest is sound and says: reads lines."""
+    names = []
+    for name in list_models(models_dir):
+        with contextlib.suppress(ManifestError):
+            if not transcriber_problem(contract.read(models_dir / name)):
                 names.append(name)
     return names
