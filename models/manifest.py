@@ -134,10 +134,10 @@ class Calibration:
 
     The confidence is the largest probability of softmax(logits / `temperature`); below `threshold`
     a picture is not accepted. A reader of lines has two logits for a line: the log-probability of
-    the text that it reads, and that of all others together. All was fitted on `n` validation digits or lines, of which the fraction
-    `rejected` falls below the threshold. `calibration_error` is their expected calibration error
-    in equal `bins` of confidence, `uncalibrated_error` the same at temperature 1 (Guo, Pleiss, Sun
-    and Weinberger 2017, arXiv:1706.04599).
+    the text that it reads, and that of all others together. All was fitted on `n` validation digits
+    or lines, of which the fraction `rejected` falls below the threshold. `calibration_error` is
+    their expected calibration error in equal `bins` of confidence, `uncalibrated_error` the same at
+    temperature 1 (Guo, Pleiss, Sun and Weinberger 2017, arXiv:1706.04599).
 
     Raises:
         ValueError: `temperature` is not positive and finite, or `threshold` is no probability.

@@ -19,6 +19,7 @@ from training.command_line import (
     recipe_name,
     run_command,
 )
+from training.recipes.lines import LINE_RECIPES
 from training.recipes.plain import score_name
 from training.recipes.shipped import recipe_for
 from training.recipes.tutorials import TUTORIALS
@@ -51,7 +52,8 @@ def _train(options: argparse.Namespace) -> None:
                 f"{folder.name}, seed {plain.seed}: {score_name(plain.task)} {scores}, in {folder}"
             )
         elif data:
-            recipe = dataclasses.replace(recipe_for(name, data.name), **changes)
+            shipped = LINE_RECIPES.get(name) or recipe_for(name, data.name)
+            recipe = dataclasses.replace(shipped, **changes)
             folder = options.runs_dir / run_folder.run_name(name, data.name)
             best = run_folder.train(folder, recipe, data, device, options.existing).best_epoch
             print(

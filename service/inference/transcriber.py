@@ -5,10 +5,9 @@ from typing import Literal
 
 from models.arrays import Arrays, Floats
 from models.manifest import Manifest
-from service.errors import WrongTaskError
-from service.inference.model import Model, Run
-from service.inference.transcription import (
+from models.transcription import (
     DIGITS,
+    HEIGHT,
     SEPARATOR,
     calibrate,
     decode,
@@ -16,8 +15,8 @@ from service.inference.transcription import (
     place,
     text_log_probability,
 )
-
-STRIP_HEIGHT = 32  # pixels
+from service.errors import WrongTaskError
+from service.inference.model import Model, Run
 
 LineReason = Literal["blank", "separator", "not_a_number", "low_confidence"]
 
@@ -140,6 +139,6 @@ def transcriber_problem(manifest: Manifest) -> str | None:
     """Why a model is no reader of lines, or None when it is one."""
     if manifest.task != "transcribe":
         return f"its task is {manifest.task}"
-    if [tensor.dims[1:-1] for tensor in manifest.inputs] != [(STRIP_HEIGHT,)]:
-        return f"it does not read just one input that is {STRIP_HEIGHT} pixels high"
+    if [tensor.dims[1:-1] for tensor in manifest.inputs] != [(HEIGHT,)]:
+        return f"it does not read just one input that is {HEIGHT} pixels high"
     return None

@@ -95,7 +95,7 @@ def add_grain(line: Ink, random: Random) -> Ink:
     noise = random.normal(0, random.uniform(5, 45), nodes).astype(np.float32)
     noise = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR))
     near = cv2.dilate(line, np.ones((3, 3), np.uint8)) > 20
-    return np.clip(line + noise * near, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(line + noise * near, 0, 255), np.uint8)
 
 
 def cut_edge(line: Ink, margin: int, unit: float, random: Random) -> tuple[Ink, int]:

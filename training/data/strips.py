@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.networks.configuration import LINE_HEIGHT
+from models.transcription import HEIGHT
 
 Ink = NDArray[np.uint8]  # light on dark
 Random = np.random.Generator
@@ -85,8 +85,8 @@ def make_strip(line: Ink, making: Making | None = None) -> Strip | None:
         return None
     ink = shape[top : top + height, inner : inner + width] * np.uint8(255)
     smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    strip = np.zeros((LINE_HEIGHT, max(NARROWEST, wide + making.left + making.right)), np.uint8)
-    above = (LINE_HEIGHT - INK) // 2 + making.up
+    strip = np.zeros((HEIGHT, max(NARROWEST, wide + making.left + making.right)), np.uint8)
+    above = (HEIGHT - INK) // 2 + making.up
     strip[above : above + INK, making.left : making.left + wide] = cv2.resize(
         ink, (wide, INK), interpolation=smooth
     )

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from training.graphs.graph_builder import GraphBuilder
 from training.graphs.recurrent_nodes import add_both_directions
@@ -26,7 +27,7 @@ def add_line_reader(graph: GraphBuilder, network: LineReader, strips: str) -> st
             pads = [int(layer.padding[0]), int(layer.padding[1])] * 2
             maps = graph.add("Conv", maps, *weights, pads=pads)
         elif isinstance(layer, nn.MaxPool2d):
-            size = list(layer.kernel_size)
+            size = list(cast("tuple[int, int]", layer.kernel_size))
             maps = graph.add("MaxPool", maps, kernel_shape=size, strides=size, ceil_mode=1)
         else:
             maps = graph.add("Relu", maps)

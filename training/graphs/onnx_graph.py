@@ -178,9 +178,7 @@ def _linear(graph: GraphBuilder, layer: nn.Linear, name: str, value: str, out: s
     return graph.add("Gemm", value, weight, graph.constant(f"{name}.bias", layer.bias), out=out)
 
 
-def _linear_at_each_step(
-    graph: GraphBuilder, layer: nn.Linear, states: str, out: str = ""
-) -> str:
+def _linear_at_each_step(graph: GraphBuilder, layer: nn.Linear, states: str, out: str = "") -> str:
     """Write the layer `head`: states (steps, batch, in) to `out` (batch, steps, ...); its name."""
     ordered = graph.add("Transpose", states, perm=[1, 0, 2])  # (batch, steps, in)
     product = graph.add("MatMul", ordered, graph.constant("head.weight", layer.weight.T))

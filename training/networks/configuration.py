@@ -18,11 +18,6 @@ Start = Literal["orthogonal", "pytorch", "tensorflow"]
 
 ROWS = COLUMNS = 28
 CLASSES = 10
-# Of a line reader: ten digits, a separator (point, comma, minus and the like), anything else that
-# is written, and CTC's blank.
-LINE_CLASSES = 13
-SEPARATOR, OTHER, BLANK = range(CLASSES, LINE_CLASSES)
-LINE_HEIGHT = 32  # pixels of a strip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ from functools import singledispatch
 
 from torch import nn
 
+from models import transcription
 from models.manifest import State, Tensor
-from training.networks.configuration import CLASSES, COLUMNS, LINE_CLASSES, LINE_HEIGHT, ROWS
+from training.networks.configuration import CLASSES, COLUMNS, ROWS
 from training.networks.line_reader import LineReader
 from training.networks.modules import (
     Autoencoder,
@@ -77,14 +78,14 @@ def _(_network: LineReader) -> Interface:
     strips = Tensor(
         name="strips",
         dtype="float32",
-        dims=("batch", LINE_HEIGHT, "width"),
+        dims=("batch", transcription.HEIGHT, "width"),
         range=(0.0, 1.0),
         meaning="lines of digits, light ink on dark, the ink 26 pixels high and 8 from either end",
     )
     log_probabilities = Tensor(
         name="log_probabilities",
         dtype="float32",
-        dims=("batch", "steps", LINE_CLASSES),
+        dims=("batch", "steps", transcription.CLASSES),
         meaning="at each step of two columns: ten digits, a separator, another character, and "
         "CTC's blank",
     )

@@ -4,7 +4,8 @@ from typing import Final
 
 from torch import Tensor, nn
 
-from training.networks.configuration import LINE_CLASSES, LINE_HEIGHT, LineReaderConfig
+from models.transcription import CLASSES, HEIGHT
+from training.networks.configuration import LineReaderConfig
 
 COLUMNS_OF_A_STEP: Final = 2  # of the strip
 
@@ -15,7 +16,7 @@ class LineReader(nn.Module):
     def __init__(self, config: LineReaderConfig) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        channels, height = 1, LINE_HEIGHT
+        channels, height = 1, HEIGHT
         for number, stage in enumerate(config.stages):
             for wider in stage:
                 layers += _convolution(channels, wider, kernel=(3, 3), padding=1)
@@ -34,7 +35,7 @@ class LineReader(nn.Module):
             bidirectional=True,
             dropout=config.dropout if config.num_layers > 1 else 0.0,
         )
-        self.head = nn.Linear(2 * config.hidden_size, LINE_CLASSES)
+        self.head = nn.Linear(2 * config.hidden_size, CLASSES)
 
     def forward(self, strips: Tensor) -> Tensor:
         """Map strips (B, 32, W) float32 in [0, 1] to log-probabilities (B, ceil(W / 2), 13).

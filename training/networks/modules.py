@@ -1,6 +1,7 @@
 """The networks: classifiers of digits, an autoencoder with its two halves, a sequence regressor.
 
-The reader of lines has a module of its own, `training.networks.line_reader`. `build` makes a network from its configuration. All take float32 pixels in [0, 1]; a network that
+The reader of lines has a module of its own, `training.networks.line_reader`. `build` makes
+a network from its configuration. All take float32 pixels in [0, 1]; a network that
 wants them normalised does it itself.
 """
 

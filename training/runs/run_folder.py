@@ -1,9 +1,9 @@
-"""The folder `runs/NAME/` of a run of `training.trainers.trainer`: trained, resumed, restarted.
+"""The folder `runs/NAME/` of a run of a recipe that ships: trained, resumed, restarted.
 
 checkpoint.json, epoch-NNNN.safetensors    the state, see `training.runs.checkpoint`
 metrics.csv                                one row an epoch
 events.out.tfevents.*                      the same for TensorBoard
-learning_curve.png, confusion_matrix.png   drawn when the run ends
+learning_curve.png, confusion_matrix.png   drawn when the run ends; of lines, the curve alone
 
 Beside it the process that trains there holds the lock `runs/.NAME.lock`.
 """
@@ -22,12 +22,13 @@ from torch.utils.tensorboard import SummaryWriter
 
 from training.data.datasets import DataSet
 from training.errors import CheckpointError
+from training.recipes.lines import LineRecipe
 from training.recipes.plain import REGRESSION_DATA
-from training.recipes.shipped import Recipe
 from training.runs import checkpoint, run_files, run_plots
-from training.runs.checkpoint import Checkpoint
+from training.runs.checkpoint import AnyRecipe, AnyTrainer, Checkpoint
 from training.runs.environment import environment
 from training.runs.progress_bar import progress_bar
+from training.trainers.line_trainer import LineTrainer
 from training.trainers.trainer import Epoch, Trainer, evaluate
 
 Existing = Literal["refuse", "resume", "restart"]
@@ -60,8 +61,8 @@ def run_name(recipe: str, dataset: str) -> str:
 
 
 def train(
-    folder: Path, recipe: Recipe, data: DataSet, device: torch.device, existing: Existing
-) -> Trainer:
+    folder: Path, recipe: AnyRecipe, data: DataSet, device: torch.device, existing: Existing
+) -> AnyTrainer:
     """Train `recipe` in `folder` to the end; `existing` says what to do with an earlier run there.
 
     Raises:
@@ -88,7 +89,7 @@ def train(
     return trainer
 
 
-def finish(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> Checkpoint:
+def finish(folder: Path, recipe: AnyRecipe, data: DataSet, device: torch.device) -> Checkpoint:
     """The finished run in `folder`: trained if missing, resumed by its own recipe if unfinished.
 
     Raises:
@@ -104,7 +105,7 @@ def finish(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) ->
             _train_to_end(folder, _resume(folder, found, found.recipe, data, device))
         finished = checkpoint.load(folder)
     checkpoint.check_data(folder, finished, data)
-    if changes := finished.recipe.differences(recipe):
+    if changes := checkpoint.differences(finished.recipe, recipe):
         print(
             f"note: {folder} was trained by its own variant of the recipe ({'; '.join(changes)} "
             "today); `python -m training.train --restart` would train it as it stands today"
@@ -135,7 +136,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def start(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> Trainer:
+def start(folder: Path, recipe: AnyRecipe, data: DataSet, device: torch.device) -> AnyTrainer:
     """A trainer before its first epoch; an earlier run in `folder` is removed.
 
     Raises:
@@ -152,7 +153,9 @@ def start(folder: Path, recipe: Recipe, data: DataSet, device: torch.device) -> 
     return trainer
 
 
-def _trainer(recipe: Recipe, data: DataSet, device: torch.device) -> Trainer:
+def _trainer(recipe: AnyRecipe, data: DataSet, device: torch.device) -> AnyTrainer:
+    if isinstance(recipe, LineRecipe):
+        return LineTrainer(recipe, data, device)
     if recipe.hands or recipe.outliers:
         print(f"{recipe.name}: drawing what it learns beside the data set, up to half a minute")
     return Trainer(recipe, data, device)
@@ -174,17 +177,17 @@ def _files_of_run(folder: Path) -> set[Path]:
 
 
 def _resume(
-    folder: Path, found: Checkpoint, recipe: Recipe, data: DataSet, device: torch.device
-) -> Trainer:
+    folder: Path, found: Checkpoint, recipe: AnyRecipe, data: DataSet, device: torch.device
+) -> AnyTrainer:
     trainer = _trainer(recipe, data, device)
     checkpoint.restore(folder, found, trainer)
     return trainer
 
 
-def _train_to_end(folder: Path, trainer: Trainer) -> None:
+def _train_to_end(folder: Path, trainer: AnyTrainer) -> None:
     """Train with a progress bar, save after every epoch, and draw the plots."""
     _write_metrics(folder, trainer.history)  # without what was written after the last checkpoint
-    images = len(trainer.data.train)
+    images = trainer.samples_per_epoch
     epochs = len(trainer.history)
     with (
         SummaryWriter(str(folder), purge_step=epochs + 1) as board,
@@ -192,7 +195,7 @@ def _train_to_end(folder: Path, trainer: Trainer) -> None:
             trainer.recipe.epochs * images,
             folder.name,
             initial=epochs * images,
-            unit="img",
+            unit="line" if isinstance(trainer, LineTrainer) else "img",
             unit_scale=True,
         ) as bar,
     ):
@@ -208,10 +211,12 @@ def _train_to_end(folder: Path, trainer: Trainer) -> None:
     _draw_plots(folder, trainer)
 
 
-def _draw_plots(folder: Path, trainer: Trainer) -> None:
+def _draw_plots(folder: Path, trainer: AnyTrainer) -> None:
+    run_plots.learning_curve(trainer.history, folder / _LEARNING_CURVE, folder.name)
+    if isinstance(trainer, LineTrainer):
+        return
     validation = trainer.data.validation
     predictions = evaluate(trainer.best, validation).predictions
-    run_plots.learning_curve(trainer.history, folder / _LEARNING_CURVE, folder.name)
     run_plots.confusion_matrix(
         validation.labels.cpu(), predictions, folder / _CONFUSION_MATRIX, folder.name
     )

@@ -1,11 +1,14 @@
 """From what a reader of lines gives at each step to a text, its confidence, and where it stands.
 
+Training judges by it, and the service reads by it.
+
 CTC (connectionist temporal classification: Graves et al. 2006, "Connectionist Temporal
 Classification") gives each step of a line one of the characters or a blank. A text is read by every
 path of steps that becomes it when repetitions are joined and then blanks are left out.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -13,10 +16,12 @@ from numpy.typing import NDArray
 
 from models.arrays import Floats
 
+HEIGHT: Final = 32  # pixels of a strip
 DIGITS: Final = 10  # the first classes
+# Then what divides numbers (point, comma, minus and the like), anything else, and CTC's blank.
 SEPARATOR, OTHER, BLANK = range(DIGITS, DIGITS + 3)
-
-Numbers = NDArray[np.float64]
+CLASSES: Final = DIGITS + 3
+LABELS: Final = (*map(str, range(DIGITS)), "separator", "other")  # of all but the blank
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,12 @@ class Stretch:
 
 
 def decode(log_probabilities: Floats) -> list[Stretch]:
-    """The characters of the most probable path through (steps, 13); neighbours of OTHER are one."""
-    best = log_probabilities.argmax(axis=1)
+    """The characters of the most probable path through (steps, 13)."""
+    return join_path(log_probabilities.argmax(axis=1))
+
+
+def join_path(best: NDArray[np.integer]) -> list[Stretch]:
+    """The characters of a path of classes (steps,); neighbours of OTHER are one."""
     edges = np.flatnonzero(np.diff(best)) + 1
     starts = [0, *edges.tolist()]
     found: list[Stretch] = []
@@ -85,12 +94,14 @@ def place(strip: Floats, stretches: list[Stretch], steps: int) -> list[tuple[int
     pace = width / steps
     middles = [round((s.start + s.end) / 2 * pace) for s in stretches]
     cuts = [0]
-    for left, right in zip(middles, middles[1:], strict=False):
+    for left, right in pairwise(middles):
         between = columns[left + 1 : max(right, left + 2)]
         lightest = np.flatnonzero(between <= between.min() + 1e-6)
         cuts.append(left + 1 + int(lightest[len(lightest) // 2]))
-    places = []
-    for start, end in zip(cuts, [*cuts[1:], width], strict=False):
-        inked = np.flatnonzero(columns[start:end] > 0.25)
-        places.append((start + int(inked[0]), start + int(inked[-1]) + 1) if len(inked) else (start, end))
-    return places
+    return [_inked(columns, start, end) for start, end in pairwise([*cuts, width])]
+
+
+def _inked(columns: Floats, start: int, end: int) -> tuple[int, int]:
+    """The part from `start` to `end` without empty columns at its sides."""
+    inked = np.flatnonzero(columns[start:end] > 0.25)
+    return (start + int(inked[0]), start + int(inked[-1]) + 1) if len(inked) else (start, end)
