@@ -49,7 +49,9 @@ class Metrics:
         self._queue = seconds(
             "queue", "Work waiting for its turn: for a thread, a process that parses, or a run."
         )
-        self._preprocess = seconds("preprocess", "From the bytes of an image to what a model reads.")
+        self._preprocess = seconds(
+            "preprocess", "From the bytes of an image to what a model reads."
+        )
         self._inference = functools.cache(
             Histogram(
                 "rowreader_inference_seconds", "One run of a model.", ["model"], buckets=_SECONDS

@@ -94,7 +94,7 @@ class Predictor:
         """
         [file] = form.files
         reading = await self._read_number(file)
-        # One after the other, so that a picture of three lines takes one turn at a time like others.
+        # One after the other, so that a picture of three lines takes a turn at a time like others.
         read = [await self._scheduler.infer(transcriber.prepare(s.ink)) for s in reading.strips]
         prediction = number_prediction(transcriber, reading, read)
         digits = (digit.digit for line in prediction.lines for digit in line.digits)

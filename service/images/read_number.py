@@ -5,7 +5,7 @@ from typing import Literal
 
 from service.images.decode import decode
 from service.images.image_file import sniff_format_and_size
-from service.images.numbers.reading import find_strips
+from service.images.numbers.find_strips import find_strips
 from service.images.numbers.strip import Strip
 from service.images.picture import Picture
 

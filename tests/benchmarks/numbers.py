@@ -1,7 +1,7 @@
 """How many pictures of numbers are read right, by kind, beside Tesseract and the way of demos.
 
 python -m tests.benchmarks.numbers                        # composed of MNIST's test digits
-python -m tests.benchmarks.numbers --digits train         # of its training digits, to develop by
+python -m tests.benchmarks.numbers --digits validation    # of training images, to develop by
 python -m tests.benchmarks.numbers --sheet numbers.png    # twenty pictures with the boxes drawn
 
 Right is a text that is right as a whole; of the kind `nothing`, a picture that is refused.
@@ -148,11 +148,11 @@ def _read_contours(classifier: Classifier, data: bytes) -> str:
 
 
 def load_pool(digits: str) -> Pool:
-    """MNIST's digits of one split: `test`, or `train` without those that training validates by."""
+    """MNIST's digits of one split: `test`, or `validation`, which is of its training images."""
     from training.data import mnist
 
     found = mnist.load(mnist.default_root())
-    split = found.test if digits == "test" else found.train
+    split = found.test if digits == "test" else found.validation
     return pool_of(split.images.numpy(), split.labels.numpy())
 
 
@@ -171,7 +171,7 @@ def draw_sheet(reader: NumberReader, pool: Pool) -> Bytes:
 
 
 def _tile(number: Number, prediction: NumberPrediction) -> Bytes:
-    pixels = cv2.imdecode(np.frombuffer(number.data, np.uint8), cv2.IMREAD_COLOR)
+    pixels = np.asarray(cv2.imdecode(np.frombuffer(number.data, np.uint8), cv2.IMREAD_COLOR))
     scale = min((TILE[0] - 10) / pixels.shape[1], (TILE[1] - 34) / pixels.shape[0])
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     for line in prediction.lines:
@@ -190,7 +190,7 @@ def _tile(number: Number, prediction: NumberPrediction) -> Bytes:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="How many pictures of numbers are read right.")
     parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], help="default: all")
-    parser.add_argument("--digits", choices=("test", "train"), default="test", help="MNIST's")
+    parser.add_argument("--digits", choices=("test", "validation"), default="test", help="MNIST's")
     parser.add_argument("--count", type=int, default=200, help="pictures per kind (default: 200)")
     parser.add_argument("--alone", action="store_true", help="without Tesseract and demos")
     parser.add_argument("--sheet", type=Path, help="write twenty pictures with boxes to this PNG")

@@ -6,7 +6,6 @@ sharp rim.
 """
 
 from collections.abc import Iterator
-
 from dataclasses import dataclass
 
 import cv2

@@ -38,9 +38,9 @@ def find_boxes(
         x, y, width, height = cv2.boundingRect(mask)
         if width == 0:
             x, y, width, height = left, 0, max(1, right - left), ink.shape[0]
-        corners = np.array(
-            [[u, v, 1.0] for u in (x, x + width) for v in (y, y + height)]
-        ) @ placement.T
+        corners = (
+            np.array([[u, v, 1.0] for u in (x, x + width) for v in (y, y + height)]) @ placement.T
+        )
         low = np.clip(np.floor(corners.min(axis=0) + 0.25), 0, np.array(size) - 1).astype(int)
         high = np.clip(np.ceil(corners.max(axis=0) - 0.25), low + 1, size).astype(int)
         boxes.append((int(low[0]), int(low[1]), *map(int, (high - low).tolist())))

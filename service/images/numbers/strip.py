@@ -1,6 +1,7 @@
 """Strips: a line of digits drawn level, 32 pixels tall, with strokes as wide as MNIST's."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
@@ -8,15 +9,20 @@ from numpy.typing import NDArray
 
 from models.arrays import Floats
 from service.images.arrays import Bytes, Mask
+from service.images.normalising.background import square
 from service.images.normalising.levels import quantile
 from service.images.normalising.redraw import mean_stroke_width
 
-TALL = 32  # pixels
-INK = 26  # pixels that the ink of a line is tall
-SIDE = 8  # empty pixels at the left and right
-WIDEST = 1024  # pixels
-_FINE = 4  # times as many pixels while strokes are drawn
-_THINNEST, _THICKEST = 2.0, 3.6  # pixels of a strip
+# Pixels of a strip: its height, that of its ink, the empty columns on either side, and its width.
+TALL: Final = 32
+_INK, _SIDE, _NARROWEST, _WIDEST = 26, 8, 24, 1024
+# Times as many pixels in which strokes are drawn. Larger: drawing takes longer; smaller: their
+# edges are stairs.
+_FINE = 4
+# Width of a stroke in pixels of the strip, as of most of MNIST's.
+_THINNEST, _THICKEST = 2.0, 3.6
+
+Placement = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Strip:
     """
 
     ink: Floats
-    placement: NDArray[np.float64]
+    placement: Placement
 
 
 def draw_strip(contrast: Bytes, mask: Mask, level: float, slope: float) -> Strip | None:
@@ -37,84 +43,97 @@ def draw_strip(contrast: Bytes, mask: Mask, level: float, slope: float) -> Strip
         contrast: (h, w), in 255ths.
         mask: (h, w), 1 on the ink of the line.
         level: the contrast of full ink.
-        slope: of the line, downwards for each pixel to the right.
+        slope: how many pixels the line falls for each to the right.
 
     Returns:
-        Its placement is in `contrast`; None where the line is too long for a strip, or empty.
+        Its placement is in `contrast`; None where the line is empty, or too long for a strip.
 
     """
     left, top, width, height = cv2.boundingRect(mask)
     if width == 0:
         return None
-    level = max(level, quantile(contrast[mask > 0], 0.85))
-    soft = _normalise_pressure(contrast, mask, level, (left, top, width, height))
-    margin = 2
-    x0, y0 = left - margin, top - margin
-    # Turned level, and so large that the strokes' edges can be drawn well.
+    drawn = _draw_fine(contrast, mask, max(level, quantile(contrast[mask > 0], 0.85)), slope)
+    if drawn is None:
+        return None
+    fine, from_box = drawn
+    shape = _adjust_stroke_width(fine)
+    x, y, wide, tall = cv2.boundingRect(shape)
+    columns = max(1, round(wide * _INK / tall)) if tall else _WIDEST
+    if columns > _WIDEST - 2 * _SIDE:
+        return None
+    cut = shape[y : y + tall, x : x + wide].astype(np.float32)
+    small = cv2.resize(cut, (columns, _INK), interpolation=cv2.INTER_AREA)
+    rim, spare = (TALL - _INK) // 2, max(0, _NARROWEST - 2 * _SIDE - columns)
+    ink = cv2.copyMakeBorder(small, rim, rim, _SIDE, _SIDE + spare, cv2.BORDER_CONSTANT)
+    each = tall / _INK
+    to_fine = np.array([[each, 0, x - _SIDE * each], [0, each, y - rim * each], [0, 0, 1]])
+    placement = np.linalg.inv(from_box) @ to_fine
+    placement[:2, 2] += left, top
+    return Strip(np.ascontiguousarray(ink, dtype=np.float32), placement[:2])
+
+
+def _draw_fine(
+    contrast: Bytes, mask: Mask, level: float, slope: float
+) -> tuple[Mask, Placement] | None:
+    """Draw the ink level and large.
+
+    Args:
+        contrast: (h, w), in 255ths.
+        mask: (h, w), 1 on the ink.
+        level: the contrast of full ink.
+        slope: of the line.
+
+    Returns:
+        The drawing, and what (3, 3) takes a place in the box of `mask` to it; None where it would
+        be too long.
+
+    """
+    left, top, width, height = cv2.boundingRect(mask)
     ys, xs = np.nonzero(mask[top : top + height, left : left + width])
     length = float(np.hypot(1, slope))
     cos, sin = 1 / length, slope / length
-    down = cos * ys - sin * xs
-    across = cos * xs + sin * ys
-    scale = _FINE * INK / max(1.0, float(down.max() - down.min()) + 1)
-    if (across.max() - across.min()) * scale > _FINE * (WIDEST - 2 * SIDE):
+    across, down = cos * xs + sin * ys, cos * ys - sin * xs
+    low = np.array([across.min(), down.min()])
+    wide, tall = np.array([across.max(), down.max()]) - low + 1
+    scale = _FINE * _INK / tall
+    if wide * scale > _FINE * (_WIDEST - 2 * _SIDE):
         return None
-    if scale < 0.5:  # so that every pixel counts
-        factor = int(1 / scale)
-        soft = np.asarray(cv2.resize(soft, None, fx=1 / factor, fy=1 / factor,
-                                     interpolation=cv2.INTER_AREA), np.uint8)  # fmt: skip
-    else:
-        factor = 1
-    spare = _FINE * 4
-    turn = np.array(
-        [
-            [cos * scale, sin * scale, spare - scale * float(across.min())],
-            [-sin * scale, cos * scale, spare - scale * float(down.min())],
-        ]
-    )  # from pixels of the mask's box to the fine drawing
-    from_soft = turn @ np.array([[factor, 0, -margin], [0, factor, -margin], [0, 0, 1]])
-    size = (
-        int((across.max() - across.min() + 1) * scale) + 2 * spare,
-        int((down.max() - down.min() + 1) * scale) + 2 * spare,
+    turn = scale * np.array([[cos, sin], [-sin, cos]])
+    spare = 4 * _FINE
+    from_box = np.vstack([np.column_stack([turn, spare - scale * low]), [0, 0, 1]])
+    soft = _normalise_pressure(contrast, mask, level)
+    times = max(1, int(1 / scale))  # so that every pixel counts
+    if times > 1:
+        smaller = max(1, soft.shape[1] // times), max(1, soft.shape[0] // times)
+        soft = np.asarray(cv2.resize(soft, smaller, interpolation=cv2.INTER_AREA), np.uint8)
+    from_soft = from_box @ np.array([[times, 0, -_RIM], [0, times, -_RIM], [0, 0, 1]])
+    size = int(wide * scale) + 2 * spare, int(tall * scale) + 2 * spare
+    fine = cv2.warpAffine(soft, from_soft[:2], size, flags=cv2.INTER_LINEAR)
+    return (np.asarray(fine) > 127).view(np.uint8), from_box
+
+
+# Pixels around the box of ink in which its edges fade.
+_RIM = 2
+# 255ths of full ink: what is fainter all around is no stroke. Larger: faint ends are lost; smaller:
+# they get as broad as the blur around them.
+_FAINTEST_STROKE = np.uint8(0.3 * 255)
+# Share of the line's height over which ink is compared with the darkest around it.
+_NEAR = 1 / 6
+
+
+def _normalise_pressure(contrast: Bytes, mask: Mask, level: float) -> Bytes:
+    """The ink in the box of `mask` and a rim around it, in 255ths of what is full ink around it."""
+    left, top, width, height = cv2.boundingRect(mask)
+    rim = (_RIM, _RIM, _RIM, _RIM)
+    own = cv2.copyMakeBorder(
+        mask[top : top + height, left : left + width], *rim, cv2.BORDER_CONSTANT
     )
-    fine = cv2.warpAffine(soft, from_soft, size, flags=cv2.INTER_LINEAR)
-    shape = _adjust_stroke_width((fine > 127).view(np.uint8))
-    left2, top2, width2, height2 = cv2.boundingRect(shape)
-    if width2 == 0:
-        return None
-    shrink = INK / height2
-    wide = max(1, round(width2 * shrink))
-    if wide > WIDEST - 2 * SIDE:
-        return None
-    cut = shape[top2 : top2 + height2, left2 : left2 + width2].astype(np.float32)
-    small = cv2.resize(cut, (wide, INK), interpolation=cv2.INTER_AREA)
-    rim = (TALL - INK) // 2
-    ink = cv2.copyMakeBorder(small, rim, rim, SIDE, SIDE, cv2.BORDER_CONSTANT)
-    to_fine = np.array([[1 / shrink, 0, left2 - SIDE / shrink], [0, 1 / shrink, top2 - rim / shrink],
-                        [0, 0, 1]])  # fmt: skip
-    back = np.linalg.inv(np.vstack([turn, [0, 0, 1]])) @ to_fine
-    back[:2, 2] += left, top
-    return Strip(np.ascontiguousarray(ink, dtype=np.float32), back[:2])
-
-
-_FAINTEST = np.uint8(0.3 * 255)
-
-
-def _normalise_pressure(
-    contrast: Bytes, mask: Mask, level: float, box: tuple[int, int, int, int]
-) -> Bytes:
-    """The ink in `box` of `mask`, and 2 pixels around it, in 255ths of what is full around it."""
-    left, top, width, height = box
-    rimmed_mask = cv2.copyMakeBorder(
-        mask[top : top + height, left : left + width], 2, 2, 2, 2, cv2.BORDER_CONSTANT
-    )
-    padded = cv2.copyMakeBorder(contrast, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
-    window = padded[top : top + height + 4, left : left + width + 4]
-    near = cv2.dilate(rimmed_mask, np.ones((3, 3), np.uint8))
-    soft = cv2.multiply(cv2.convertScaleAbs(window, alpha=255 / level), near)
-    reach = max(3, height // 6) | 1
-    peak = cv2.dilate(soft, np.ones((reach, reach), np.uint8))
-    return np.asarray(cv2.divide(soft, np.maximum(peak, _FAINTEST), scale=255), dtype=np.uint8)
+    padded = cv2.copyMakeBorder(contrast, *rim, cv2.BORDER_REPLICATE)
+    window = padded[top : top + height + 2 * _RIM, left : left + width + 2 * _RIM]
+    soft = cv2.multiply(cv2.convertScaleAbs(window, alpha=255 / level), cv2.dilate(own, square(3)))
+    # Ink fades along a stroke: half of what it is around here is its edge.
+    peak = cv2.dilate(soft, square(max(3, int(height * _NEAR)) | 1))
+    return np.asarray(cv2.divide(soft, np.maximum(peak, _FAINTEST_STROKE), scale=255), np.uint8)
 
 
 def _adjust_stroke_width(shape: Mask) -> Mask:
@@ -127,6 +146,6 @@ def _adjust_stroke_width(shape: Mask) -> Mask:
     if change < -0.5:
         return (inside > -change).view(np.uint8)
     if change > 0.5:
-        outside = cv2.distanceTransform(1 - shape, cv2.DIST_L2, 3)
+        outside = np.asarray(cv2.distanceTransform(1 - shape, cv2.DIST_L2, 3))
         return (outside <= change).view(np.uint8)
     return shape

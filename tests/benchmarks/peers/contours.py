@@ -18,7 +18,7 @@ def cut_digits(data: bytes) -> list[Floats]:
     if ink.mean() > 127:
         ink = cv2.bitwise_not(ink)
     contours, _ = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    boxes = sorted(cv2.boundingRect(contour) for contour in contours)
+    boxes = sorted(tuple(cv2.boundingRect(contour)) for contour in contours)
     least = _SMALLEST * grey.shape[0]
     return [_fit(ink[y : y + h, x : x + w]) for x, y, w, h in boxes if max(w, h) >= least]
 

@@ -15,6 +15,7 @@ import numpy as np
 
 # A uniform block of text, a line of text, one word, and text wherever there is some.
 MODES = (6, 7, 8, 11)
+_WHITELIST = "tessedit_char_whitelist"
 
 
 def is_installed() -> bool:
@@ -29,14 +30,19 @@ def read_all(pictures: Sequence[bytes], mode: int) -> list[str]:
         for index, data in enumerate(pictures):
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
             path = Path(folder) / f"{index}.png"
-            cv2.imwrite(str(path), pixels)
+            cv2.imwrite(str(path), np.asarray(pixels))
             paths.append(str(path))
         listed = Path(folder) / "pictures.txt"
         listed.write_text("\n".join(paths) + "\n")
         done = subprocess.run(
             [
-                "tesseract", str(listed), "-", "--psm", str(mode),
-                "-c", "tessedit_char_whitelist=0123456789",
+                "tesseract",
+                str(listed),
+                "-",
+                "--psm",
+                str(mode),
+                "-c",
+                "tessedit_char_whitelist=0123456789",
             ],  # fmt: skip
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
             capture_output=True,

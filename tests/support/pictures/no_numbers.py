@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw, ImageFont
 from tests.support.pictures.painting import (
     BLACK,
     Bytes,
-    Floats,
     Random,
     finish,
     ink_on,
@@ -56,7 +55,7 @@ def printed_words(random: Random) -> Bytes:
     size = int(right - left) + 2 * margin, int(bottom - top) + 2 * margin
     page = Image.new("L", size)
     ImageDraw.Draw(page).text((margin - left, margin - top), text, 255, font)
-    return _on_paper(np.asarray(page, np.float32) / 255, random)
+    return _on_paper(np.asarray(page), random)
 
 
 def written_words(random: Random) -> Bytes:
@@ -68,7 +67,7 @@ def written_words(random: Random) -> Bytes:
     margin = int(random.integers(8, 60))
     ink = np.zeros((height + below + 2 * margin, width + 2 * margin), np.uint8)
     cv2.putText(ink, text, (margin, margin + height), font, scale, 255, thick, cv2.LINE_AA)
-    return _on_paper(ink.astype(np.float32) / 255, random)
+    return _on_paper(ink, random)
 
 
 def scribble(random: Random) -> Bytes:
@@ -81,7 +80,7 @@ def scribble(random: Random) -> Bytes:
     smooth = np.stack([np.convolve(axis, np.ones(3) / 3, "valid") for axis in at.T], axis=1)
     pen = int(random.integers(2, 9))
     cv2.polylines(ink, [np.round(smooth).astype(np.int32)], False, 255, pen, cv2.LINE_AA)
-    return _on_paper(ink.astype(np.float32) / 255, random)
+    return _on_paper(ink, random)
 
 
 def photograph(random: Random) -> Bytes:
@@ -91,7 +90,10 @@ def photograph(random: Random) -> Bytes:
     height, width = whole.shape[:2]
     wide = int(random.integers(min(160, width // 2), width))
     tall = int(np.clip(wide * random.uniform(0.3, 1), 80, height))
-    top, left = int(random.integers(0, height - tall + 1)), int(random.integers(0, width - wide + 1))
+    top, left = (
+        int(random.integers(0, height - tall + 1)),
+        int(random.integers(0, width - wide + 1)),
+    )
     return whole[top : top + tall, left : left + wide]
 
 
@@ -105,9 +107,11 @@ def _photographs() -> list[Bytes]:
         return [*load_sample_images().images, np.asarray(portrait.convert("RGB"))]
 
 
-def _on_paper(ink: Floats, random: Random) -> Bytes:
-    size = (ink.shape[0], ink.shape[1])
-    picture = ink_on(sheet(size, random, 225), ink * random.uniform(0.6, 1), BLACK)
+def _on_paper(drawn: Bytes, random: Random) -> Bytes:
+    """What was `drawn` (h, w), light on dark, in dark ink on paper."""
+    size = (drawn.shape[0], drawn.shape[1])
+    ink = np.asarray(drawn * (random.uniform(0.6, 1) / 255), np.float32)
+    picture = ink_on(sheet(size, random, 225), ink, BLACK)
     if random.random() < 0.5:
         picture = picture * light_from_a_side(size, random, 0.6)[..., np.newaxis]
     return finish(255 - picture if random.random() < 0.2 else picture)

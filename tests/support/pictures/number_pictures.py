@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tests.support.pictures.digit_lines import Line, Pool, Spacing, compose, enlarge
+from tests.support.pictures.digit_lines import Pool, Spacing, compose, enlarge
 from tests.support.pictures.no_numbers import draw_nothing
 from tests.support.pictures.painting import (
     BLACK,
@@ -39,8 +39,7 @@ Box = tuple[int, int, int, int]  # left, top, width, height in pixels of the pic
 class Number:
     """An encoded picture, what it says, and the box of each digit where nothing moved them.
 
-    `lines` (left, top, right, bottom) hold each line of it; both are empty where the picture was
-    bent afterwards.
+    `boxes` is empty where the picture was bent afterwards.
     """
 
     data: bytes
@@ -160,7 +159,12 @@ def boxes(pool: Pool, random: Random) -> tuple[Bytes, str, list[Box]]:
         window = ink[at]
         np.maximum(window, line.ink[: window.shape[0], : window.shape[1]], out=window)
         places += [_moved(box, left + x, margin + y) for box in line.boxes]
-    colours = ((30.0, 30.0, 30.0), (120.0, 120.0, 125.0), (210.0, 120.0, 110.0), (90.0, 120.0, 200.0))
+    colours = (
+        (30.0, 30.0, 30.0),
+        (120.0, 120.0, 125.0),
+        (210.0, 120.0, 110.0),
+        (90.0, 120.0, 200.0),
+    )
     paper = ink_on(sheet(size, random), print_, colours[int(random.integers(len(colours)))])
     return finish(ink_on(paper, ink, _pen(random))), text, places
 
@@ -201,7 +205,8 @@ def paper(pool: Pool, random: Random) -> tuple[Bytes, str, list[Box]]:
         blur = random.uniform(0.02, 0.05) * page.boxes[0][3]
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32)
     if random.random() < 0.5:
-        picture = picture + random.normal(0, random.uniform(3, 20), picture.shape)
+        grain = random.normal(0, random.uniform(3, 20), picture.shape)
+        picture = np.asarray(picture + grain, np.float32)
     if random.random() < 0.3:
         picture = 255 - picture
     return finish(picture), page.text, []
@@ -238,6 +243,5 @@ def nothing(pool: Pool, random: Random) -> tuple[Bytes, str, list[Box]]:
 
 
 KINDS: dict[str, Kind] = {
-    kind.__name__: kind
-    for kind in (apart, paper, touching, long, boxes, lines, single, nothing)
+    kind.__name__: kind for kind in (apart, paper, touching, long, boxes, lines, single, nothing)
 }
