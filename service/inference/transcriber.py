@@ -87,6 +87,11 @@ class Transcriber:
         """What really runs the model, for example CPUExecutionProvider."""
         return self._model.backend.provider
 
+    @property
+    def threshold(self) -> float:
+        """The confidence below which a text is not accepted."""
+        return self._threshold
+
     def prepare(self, strip: Floats) -> Run[Transcription]:
         """Prepare the run of the model that reads one line.
 
