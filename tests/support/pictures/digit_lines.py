@@ -27,7 +27,7 @@ class Spacing:
     """How the digits of a line stand, in pixels of MNIST, whose digits are 20 tall.
 
     `gap` is the range of the space between the ink of neighbours, and `touching` the share of gaps
-    where they overlap by 1 to 4 pixels instead. Digits are `sizes` times as large as MNIST's, and
+    where they overlap by 1 to 4 pixels instead, as far as both can still be seen. Digits are `sizes` times as large as MNIST's, and
     stand up to `uneven` pixels above or below the line.
     """
 
@@ -58,10 +58,11 @@ def compose(text: str, pool: Pool, random: Random, spacing: Spacing) -> Line:
         drop = random.uniform(-spacing.uneven, spacing.uneven)
         top = round((_TALLEST - shape.shape[0]) / 2 + drop)
         if place:
-            overlap = int(random.integers(1, 5)) if random.random() < spacing.touching else 0
-            gap = -overlap if overlap else round(random.uniform(*spacing.gap))
-            left = _beside(ink, shape, top, boxes[-1]) + gap
-            left = max(left, boxes[-1][0] + 3)  # no digit stands on the one before
+            left = _beside(ink, shape, top, boxes[-1])
+            if random.random() < spacing.touching:
+                left = _overlap(ink, shape, top, left, int(random.integers(1, 5)))
+            else:
+                left += round(random.uniform(*spacing.gap))
         window = ink[top : top + shape.shape[0], left : left + shape.shape[1]]
         np.maximum(window, shape, out=window)
         boxes.append((left, top, left + shape.shape[1], top + shape.shape[0]))
@@ -87,6 +88,22 @@ def _beside(ink: Floats, shape: Floats, top: int, last: tuple[int, int, int, int
     starts = np.where((shape > 0.3).any(axis=1), np.argmax(shape > 0.3, axis=1), 10_000)
     needed = np.where((ends > 0) & (starts < 10_000), ends - starts, -1)
     return max(int(needed.max()), last[0]) if needed.max() >= 0 else last[2]
+
+
+# Share of a digit's ink that a neighbour covers at most: nobody could read a 1 that stands on the
+# upright stroke of a 4.
+_COVERED = 1 / 3
+
+
+def _overlap(ink: Floats, shape: Floats, top: int, left: int, most: int) -> int:
+    """The column, up to `most` to the left of `left`, where `shape` overlaps what is written."""
+    rows = ink[top : top + shape.shape[0]]
+    for overlap in range(most, 1, -1):
+        start = max(0, left - overlap)
+        both = np.minimum(rows[:, start : start + shape.shape[1]], shape)
+        if float(both.sum()) <= _COVERED * float(shape.sum()):
+            return start
+    return max(0, left - 1)
 
 
 def _trim(ink: Floats, boxes: Sequence[tuple[int, int, int, int]]) -> Line:
