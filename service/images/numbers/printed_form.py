@@ -52,6 +52,11 @@ def remove_cells(mask: Mask) -> tuple[Mask, bool]:
     return rest, True
 
 
+def has_print(mask: Mask) -> bool:
+    """Whether there are cells, lines or a net of lines in `mask` (h, w)."""
+    return _has_net(mask) or _find_lines(mask) is not None or remove_cells(mask)[1]
+
+
 def _is_like(side: int, typical: float) -> bool:
     return _LIKE[0] * typical <= side <= _LIKE[1] * typical
 

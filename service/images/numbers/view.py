@@ -14,7 +14,12 @@ from service.images.normalising.resize import shrink
 from service.images.normalising.ruling import Ruling
 from service.images.numbers.contrast import measure_levels, measure_writing
 from service.images.numbers.polarity import is_dark_writing
-from service.images.numbers.printed_form import remove_border_lines, remove_cells, remove_lines
+from service.images.numbers.printed_form import (
+    has_print,
+    remove_border_lines,
+    remove_cells,
+    remove_lines,
+)
 
 # Pixels on the long side of the view in which lines are sought. Larger: all steps take longer;
 # smaller: small writing fades.
@@ -104,8 +109,6 @@ def _segment(contrast: Bytes) -> tuple[Mask, float] | None:
 FAINT_INK, _SURE_INK = 0.35, 0.5
 # Share of full ink's contrast that a component's edge rises by somewhere, within five pixels.
 _EDGE = 0.2
-# Pixels of a pen that can be compared with print.
-_FEW = 8
 
 
 def _find_mask(
@@ -121,26 +124,59 @@ def _find_mask(
         printed: the ruling of the paper.
 
     """
-    mask, has_cells = remove_cells(above(contrast, FAINT_INK * max(floor / _SURE_INK, level)))
+    mask = above(contrast, FAINT_INK * max(floor / _SURE_INK, level))
+    sure = above(contrast, max(floor, _SURE_INK * level)) & above(steepness, _EDGE * level)
+    if printed is not None or has_print(mask):
+        pen = _find_darker_ink(contrast, mask, floor)
+        if pen is not None:
+            return _with_sure(pen, sure)
+    mask, has_cells = remove_cells(mask)
     if not has_cells:
         mask = remove_border_lines(mask)
-    sure = above(contrast, max(floor, _SURE_INK * level)) & above(steepness, _EDGE * level)
-    pen = contrast[sure > printed.mask] if printed is not None else contrast[:0]
-    if printed is not None and pen.size >= _FEW:
-        pen_level = quantile(pen.ravel(), 0.9)
-        print_level = quantile(contrast[printed.mask > 0], 0.85)
-        if pen_level > _ANOTHER_INK * print_level:
-            mask = above(contrast, max(floor, (print_level + pen_level) / 2))
-        else:
-            mask = ruling.remove_ruling(mask, printed)
+    if printed is not None:
+        mask = ruling.remove_ruling(mask, printed)
     return _with_sure(remove_lines(mask), sure)
 
 
+# Share of what is ink or print that a pen, darker than the print, covers at least.
+_LEAST_PEN = 0.1
+
+
+def _find_darker_ink(contrast: Bytes, mask: Mask, floor: float) -> Mask | None:
+    """Find the pen's strokes among print that is fainter than they.
+
+    Args:
+        contrast: (h, w), in 255ths.
+        mask: (h, w), 1 on ink and print.
+        floor: the contrast below which all may be noise.
+
+    Returns:
+        (h, w), 1 on the strokes; None where there are no two levels, or print is on both.
+
+    """
+    peaks = np.asarray(cv2.dilate(contrast, square(5)), np.uint8)[mask > 0]
+    between, _ = cv2.threshold(peaks.reshape(1, -1), 0, 255, cv2.THRESH_OTSU)
+    is_pen = peaks > between
+    if not _LEAST_PEN < is_pen.mean() < 1:
+        return None
+    print_level, pen_level = float(peaks[~is_pen].mean()), float(peaks[is_pen].mean())
+    if pen_level < _ANOTHER_INK * print_level:
+        return None
+    pen = above(contrast, max(floor, (print_level + pen_level) / 2))
+    return None if has_print(pen) else pen
+
+
+# Share of a component that is ink for sure, at least.
+_LEAST_SURE = 0.1
+
+
 def _with_sure(mask: Mask, sure: Mask) -> Mask:
-    """The components of `mask` (h, w) that have a pixel in `sure` (h, w)."""
-    count, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
-    kept = np.zeros(count, np.uint8)
-    kept[labels[sure > 0]] = 1
+    """The components of `mask` (h, w) that are in good part `sure` (h, w)."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask, connectivity=8, ltype=cv2.CV_32S
+    )
+    known = np.bincount(labels[sure > 0], minlength=count)
+    kept = np.asarray(known > _LEAST_SURE * stats[:, cv2.CC_STAT_AREA]).astype(np.uint8)
     kept[0] = 0
     return np.asarray(kept[labels], dtype=np.uint8)
 
