@@ -74,7 +74,7 @@ def calibrate(log_probability: float, temperature: float) -> float:
     """The confidence in a text, against all others together, at this temperature."""
     log_probability = min(log_probability, -1e-12)
     odds = log_probability - np.log(-np.expm1(log_probability))
-    return float(1 / (1 + np.exp(-odds / temperature)))
+    return float(1 / (1 + np.exp(min(-odds / temperature, 500.0))))
 
 
 def digit_probabilities(log_probabilities: Floats, stretch: Stretch) -> list[float]:

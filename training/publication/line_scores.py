@@ -20,8 +20,8 @@ from training.data.line_parts import Digits
 from training.data.lines import Kind, draw, draw_cells, draw_clean
 from training.trainers.calibration import BINS, fit_temperature
 
-CALIBRATION_LINES: Final = 4_000  # of the validation digits
-LINES_OF_A_KIND: Final = 200  # of the test digits
+CALIBRATION_LINES: Final = 2_000  # of the validation digits
+LINES_OF_A_KIND: Final = 100  # of the test digits
 MOST_WRONG: Final = 0.01  # of the numbers accepted among the validation lines
 _TEST_SEED = 2_000_003
 _CLEAN: Final[tuple[Kind, ...]] = ("single", "apart", "touching", "long")

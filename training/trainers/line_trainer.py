@@ -27,7 +27,7 @@ from training.recipes.lines import LineRecipe
 from training.trainers.trainer import DIVERGENCE_CHECK, Epoch, best_of
 from training.trainers.weight_average import weight_average
 
-VALIDATION_LINES = 2_000
+VALIDATION_LINES = 1_000
 _EVALUATION_BATCH = 64
 _VALIDATION_SEED = 1_000_003
 _FAST_PLACEMENT = 8  # an eighth of all steps
