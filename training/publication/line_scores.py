@@ -63,6 +63,8 @@ def read_lines(
 ) -> list[Reading]:
     """Read `lines`, one by one, by a network on the CPU in eval mode."""
     readings = []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # one line is too little to share
     for line in lines:
         with torch.inference_mode():
             strips = torch.from_numpy(line.strip)[None] / 255
@@ -76,6 +78,7 @@ def read_lines(
             )
         )
         on_progress(1)
+    torch.set_num_threads(threads)
     return readings
 
 
