@@ -14,11 +14,13 @@ from models.transcription import (
     OTHER,
     SEPARATOR,
     Stretch,
+    average,
     calibrate,
     decode,
     digit_probabilities,
     place,
     text_log_probability,
+    views,
 )
 
 
@@ -98,3 +100,35 @@ def test_digits_that_touch_are_divided_where_there_is_least_ink() -> None:
     (left, cut), (same, right) = place(strip, [Stretch(3, 7, 8), Stretch(5, 16, 17)], 25)
     assert (left, right) == (8, 42)
     assert 22 <= cut == same <= 26
+
+
+def test_the_views_of_a_strip_are_slanted_and_lowered_about_its_middle() -> None:
+    strip = np.zeros((32, 60), np.float32)
+    strip[3:29, 29:31] = 1
+    itself, left, right, lower = views(strip)
+    np.testing.assert_array_equal(itself, strip)
+    for view in (left, right):
+        assert view[15:17].sum() == pytest.approx(strip[15:17].sum(), abs=0.3)
+        assert view.sum() == pytest.approx(strip.sum(), rel=1e-5)
+    columns = np.arange(60)
+    tops, bottoms = (
+        [float(view[row] @ columns / view[row].sum()) for view in (left, right)] for row in (3, 28)
+    )
+    assert tops[0] == pytest.approx(29.5 - 1.5, abs=0.1)
+    assert bottoms[0] == pytest.approx(29.5 + 1.5, abs=0.1)
+    assert (tops[1], bottoms[1]) == pytest.approx((bottoms[0], tops[0]), abs=0.1)
+    assert lower.sum() == pytest.approx(0.92 * strip.sum(), rel=0.05)
+    assert lower[3].max() < 0.5 < lower[16].max()
+
+
+def test_views_of_the_narrowest_and_of_inked_edges_lose_no_column() -> None:
+    full = np.ones((32, 1), np.float32)
+    assert views(full).shape == (4, 32, 1)
+    assert np.isfinite(views(full)).all()
+
+
+def test_an_average_holds_probabilities_that_add_up_to_one() -> None:
+    two = np.stack([steps(4, 4, BLANK), steps(4, 9, BLANK)])
+    mean = average(two)
+    np.testing.assert_allclose(np.exp(mean).sum(1), 1, atol=1e-5)
+    assert np.exp(mean[1, 4]) == pytest.approx(np.exp(mean[1, 9]), rel=1e-5)

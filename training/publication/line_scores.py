@@ -1,6 +1,6 @@
 """What a reader of lines is worth: texts right by kind, and how far its confidence can be trusted.
 
-Lines are read one by one, as the service reads them.
+Lines are read one by one, each in several views, as the service reads them.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from models.manifest import Calibration, Metric
-from models.transcription import DIGITS, decode, text_log_probability
+from models.transcription import DIGITS, average, decode, text_log_probability, views
 from training.data.datasets import DataSet
 from training.data.line_composition import Line
 from training.data.line_parts import Digits
@@ -67,8 +67,8 @@ def read_lines(
     torch.set_num_threads(1)  # one line is too little to share
     for line in lines:
         with torch.inference_mode():
-            strips = torch.from_numpy(line.strip)[None] / 255
-            log_probabilities = network(strips)[0].numpy()
+            strips = torch.from_numpy(views(line.strip / np.float32(255)))
+            log_probabilities = average(network(strips).numpy())
         labels = [stretch.label for stretch in decode(log_probabilities)]
         readings.append(
             Reading(
