@@ -24,6 +24,45 @@ CLASSES: Final = DIGITS + 3
 LABELS: Final = (*map(str, range(DIGITS)), "separator", "other")  # of all but the blank
 
 
+_SLANT: Final = 0.12  # columns a row, by which two views are slanted, to either side
+_LOWER: Final = 0.92  # height of a view that is lower, as a fraction
+_ROWS: Final = np.arange(HEIGHT) - (HEIGHT - 1) / 2  # from the middle
+
+
+def views(strip: Floats) -> Floats:
+    """The views (4, 32, W) in which a strip (32, W) is read, to be averaged: that errs less.
+
+    They are the strip itself, slanted to the left and to the right, and a little lower; every
+    column stays where it is.
+    """
+    taken = np.clip(_ROWS / _LOWER + (HEIGHT - 1) / 2, 0, HEIGHT - 1)
+    above = np.minimum(taken.astype(int), HEIGHT - 2)
+    share = (taken - above).astype(np.float32)[:, np.newaxis]
+    lower = strip[above] * (1 - share) + strip[above + 1] * share
+    lower[np.abs(_ROWS / _LOWER) > HEIGHT / 2] = 0
+    return np.stack([strip, _slanted(strip, _SLANT), _slanted(strip, -_SLANT), lower])
+
+
+def _slanted(strip: Floats, slant: float) -> Floats:
+    """`strip` with each row moved to the right by `slant` for each row that it lies lower."""
+    most = int(np.ceil(abs(slant) * HEIGHT / 2)) + 1
+    padded = np.pad(strip, ((0, 0), (most, most)))
+    width = strip.shape[1]
+    starts = most - slant * _ROWS
+    whole = np.floor(starts).astype(int)
+    columns = whole[:, np.newaxis] + np.arange(width)
+    share = (starts - whole).astype(np.float32)[:, np.newaxis]
+    left, right = (np.take_along_axis(padded, columns + i, axis=1) for i in (0, 1))
+    return np.asarray(left * (1 - share) + right * share, np.float32)
+
+
+def average(log_probabilities: Floats) -> Floats:
+    """The logarithm of the mean probabilities (steps, 13) of several views (n, steps, 13)."""
+    return np.asarray(
+        np.logaddexp.reduce(log_probabilities, axis=0) - np.log(len(log_probabilities)), np.float32
+    )
+
+
 @dataclass(frozen=True)
 class Stretch:
     """One character of a text: its class, and the steps from `start` to before `end`."""
@@ -74,7 +113,7 @@ def calibrate(log_probability: float, temperature: float) -> float:
     """The confidence in a text, against all others together, at this temperature."""
     log_probability = min(log_probability, -1e-12)
     odds = log_probability - np.log(-np.expm1(log_probability))
-    return float(1 / (1 + np.exp(-odds / temperature)))
+    return float(1 / (1 + np.exp(min(-odds / temperature, 500.0))))
 
 
 def digit_probabilities(log_probabilities: Floats, stretch: Stretch) -> list[float]:

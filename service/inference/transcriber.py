@@ -9,11 +9,13 @@ from models.transcription import (
     DIGITS,
     HEIGHT,
     SEPARATOR,
+    average,
     calibrate,
     decode,
     digit_probabilities,
     place,
     text_log_probability,
+    views,
 )
 from service.errors import WrongTaskError
 from service.inference.model import Model, Run
@@ -93,7 +95,7 @@ class Transcriber:
         return self._threshold
 
     def prepare(self, strip: Floats) -> Run[Transcription]:
-        """Prepare the run of the model that reads one line.
+        """Prepare the run of the model that reads one line, in several views at once.
 
         Args:
             strip: (32, W) in [0, 1], light ink on dark: the ink 26 pixels high, with eight empty
@@ -103,12 +105,12 @@ class Transcriber:
         """
         return Run(
             self._model,
-            {self._input: strip[None]},
+            {self._input: views(strip)},
             lambda outputs: self._transcribe(strip, outputs),
         )
 
     def _transcribe(self, strip: Floats, outputs: Arrays) -> Transcription:
-        log_probabilities = outputs[self._output][0]  # (steps, 13)
+        log_probabilities = average(outputs[self._output])  # (steps, 13)
         stretches = decode(log_probabilities)
         places = place(strip, stretches, len(log_probabilities))
         characters = []

@@ -50,18 +50,18 @@ class _Hand:
     pitch: float = 28.0  # of the cells of a form
 
     @staticmethod
-    def varied(random: Random) -> "_Hand":
+    def varied(random: Random, strength: float) -> "_Hand":
         return _Hand(
             unit=float(np.exp(random.uniform(np.log(15), np.log(44)))) / 20,
-            slant=random.normal(0, 0.12),
-            own_slant=0.07,
-            turn=0.07,
-            sizes=float(random.choice([0.04, 0.1, 0.2], p=[0.5, 0.35, 0.15])),
-            widths=0.08,
-            lifts=float(random.choice([0.03, 0.08, 0.18], p=[0.5, 0.35, 0.15])),
-            width=float(np.exp(random.normal(0, 0.12))),
-            slope=random.normal(0, 0.025),
-            wave=random.uniform(0, 2.5) if random.random() < 0.3 else 0.0,
+            slant=random.normal(0, 0.12) * strength,
+            own_slant=0.07 * strength,
+            turn=0.07 * strength,
+            sizes=float(random.choice([0.04, 0.1, 0.2], p=[0.5, 0.35, 0.15])) * strength,
+            widths=0.08 * strength,
+            lifts=float(random.choice([0.03, 0.08, 0.18], p=[0.5, 0.35, 0.15])) * strength,
+            width=float(np.exp(random.normal(0, 0.12) * strength)),
+            slope=random.normal(0, 0.025) * strength,
+            wave=random.uniform(0, 2.5) if random.random() < 0.3 * strength else 0.0,
             phase=random.uniform(0, 6),
             period=random.uniform(30, 120),
             pitch=random.uniform(20, 34),
@@ -71,17 +71,17 @@ class _Hand:
 class Composition:
     """A line to which characters are added from left to right."""
 
-    def __init__(self, spacing: Spacing, random: Random, *, clean: bool) -> None:
+    def __init__(self, spacing: Spacing, random: Random, strength: float) -> None:
         """Begin a line.
 
         Args:
             spacing: how far its characters stand apart.
             random: draws all that varies.
-            clean: an even hand, good paper and the service's own strip.
+            strength: of all that varies, from 0, an even hand on good paper, to 1, the worst.
 
         """
-        self._spacing, self._random, self._clean = spacing, random, clean
-        self._hand = _Hand() if clean else _Hand.varied(random)
+        self._spacing, self._random, self._strength = spacing, random, strength
+        self._hand = _Hand.varied(random, strength)
         self._inks: list[tuple[Ink, float, float]] = []  # with left and top, of the page
         self._labels: list[int] = []
         self._centres: list[float] = []  # of the page
@@ -116,9 +116,8 @@ class Composition:
         if page is None:
             return None
         offset = self._margin - left
-        if not self._clean:
-            page, cut = self._damage(page, offset)
-            offset -= cut
+        page, cut = self._damage(page, offset)
+        offset -= cut
         if min(page.shape) < 8:
             return None
         unit = self._hand.unit
@@ -126,8 +125,8 @@ class Composition:
         if times > 1:
             size = (page.shape[1] * times, page.shape[0] * times)
             page = np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-        level = 127.0 if self._clean else self._random.uniform(95, 150)
-        making = Making() if self._clean else Making.varied(self._random)
+        level = self._random.uniform(95, 150)
+        making = Making.varied(self._random)
         strip = make_strip((page > level).astype(np.uint8), making)
         if strip is None or strip.ink.shape[1] < 4 * len(self._labels):
             return None
@@ -158,9 +157,13 @@ class Composition:
             ink = np.asarray(cv2.GaussianBlur(ink, (0, 0), 0.4 / size), np.uint8)
         moved = np.hstack([linear, (1 - low)[:, np.newaxis]])
         drawn = cv2.warpAffine(ink, moved, (wide, high), flags=cv2.INTER_CUBIC)
-        if not self._clean and random.random() < 0.02:  # fainter than its neighbours
+        if self._happens(0.02):  # fainter than its neighbours
             drawn = cv2.convertScaleAbs(drawn, alpha=random.uniform(0.7, 0.95))
         return np.asarray(drawn, np.uint8)
+
+    def _happens(self, share: float) -> bool:
+        """Whether something happens to this line that happens to such a share of the worst."""
+        return self._random.random() < share * self._strength
 
     def _gap(self) -> float:
         """The distance of two boxes; negative where they overlap."""
@@ -203,21 +206,21 @@ class Composition:
         if self._spacing == "letters" and len(self._inks) > 1 and random.random() < 0.35:
             self._join(page, offset)
         if random.random() < 0.6:
-            page = line_damage.bend(page, unit, random)
-        if random.random() < 0.1:
+            page = line_damage.bend(page, unit, random, self._strength)
+        if self._happens(0.1):
             line_damage.add_ruled_lines(page, unit, random)
         if self._spacing == "cells" and random.random() < 0.45:
             pitch = self._hand.pitch * unit
             line_damage.add_cells(page, unit, random, pitch, offset - pitch / 2)
-        if random.random() < 0.12:
+        if self._happens(0.12):
             line_damage.add_specks(page, unit, random)
-        if random.random() < 0.07:
+        if self._happens(0.07):
             line_damage.break_strokes(page, unit, random)
-        if random.random() < 0.3:
+        if self._happens(0.3):
             page = line_damage.blur(page, unit, random)
-        if random.random() < 0.3:
+        if self._happens(0.3):
             page = line_damage.add_grain(page, random)
-        if random.random() < 0.05:
+        if self._happens(0.05):
             return line_damage.cut_edge(page, self._margin, unit, random)
         return page, 0
 

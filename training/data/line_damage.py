@@ -10,10 +10,13 @@ import numpy as np
 from training.data.strips import Ink, Random
 
 
-def bend(line: Ink, unit: float, random: Random) -> Ink:
-    """Bend `line` (h, w) elastically; `unit` is the size of one of MNIST's pixels in it."""
+def bend(line: Ink, unit: float, random: Random, strength: float) -> Ink:
+    """Bend `line` (h, w) elastically, by at most 2.4 times `strength` of MNIST's pixels.
+
+    `unit` is the size of one of them in it.
+    """
     height, width = line.shape
-    amount, step = random.uniform(0, 2.4) * unit, 7 * unit
+    amount, step = random.uniform(0, 2.4) * strength * unit, 7 * unit
     nodes = (2, int(height / step) + 3, int(width / step) + 3)
     across, down = (
         np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR))

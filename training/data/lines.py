@@ -50,18 +50,18 @@ def draw(digits: Digits, random: Random, kind: Kind | None = None) -> Line:
     spacing = _choose(_SPACINGS, random)
     if chosen in ("apart", "touching"):
         spacing = chosen
-    return _compose(digits, random, chosen, spacing)
+    return _compose(digits, random, chosen, spacing, random.uniform())
 
 
 def draw_clean(digits: Digits, random: Random, kind: Kind) -> Line:
     """Draw a line without any damage, in one hand that writes evenly."""
     spacing: Spacing = "touching" if kind == "touching" else "apart"
-    return _compose(digits, random, kind, spacing, clean=True)
+    return _compose(digits, random, kind, spacing, 0.0)
 
 
 def draw_cells(digits: Digits, random: Random) -> Line:
     """Draw a line of two to six digits in the cells of a form."""
-    return _compose(digits, random, "apart", "cells")
+    return _compose(digits, random, "apart", "cells", random.uniform())
 
 
 T = TypeVar("T")
@@ -71,12 +71,10 @@ def _choose(shares: dict[T, float], random: Random) -> T:
     return list(shares)[random.choice(len(shares), p=list(shares.values()))]
 
 
-def _compose(
-    digits: Digits, random: Random, kind: Kind, spacing: Spacing, *, clean: bool = False
-) -> Line:
+def _compose(digits: Digits, random: Random, kind: Kind, spacing: Spacing, strength: float) -> Line:
     """Compose a line; what leaves no ink, or is too long for a strip, is drawn anew."""
     while True:
-        composition = Composition("letters" if kind == "other" else spacing, random, clean=clean)
+        composition = Composition("letters" if kind == "other" else spacing, random, strength)
         if all(
             composition.write(make(), label) for make, label in _characters(kind, digits, random)
         ) and (line := composition.line()):

@@ -31,8 +31,8 @@ class LineRecipe:
     stages: tuple[tuple[int, ...], ...] = ((16,), (32, 32), (64, 64))  # see `LineReaderConfig`
     features: int = 128
     dropout: float = 0.2
-    epochs: int = 40
-    lines: int = 40_960  # composed anew for every epoch
+    epochs: int = 12
+    lines: int = 55_424  # composed anew for every epoch
     batch_size: int = 256
     learning_rate: float = 2e-3  # the peak, reached after the warm-up
     warmup: float = 0.03  # fraction of all steps; then the rate falls along a cosine to zero

@@ -27,7 +27,7 @@ from training.recipes.lines import LineRecipe
 from training.trainers.trainer import DIVERGENCE_CHECK, Epoch, best_of
 from training.trainers.weight_average import weight_average
 
-VALIDATION_LINES = 2_000
+VALIDATION_LINES = 1_000
 _EVALUATION_BATCH = 64
 _VALIDATION_SEED = 1_000_003
 _FAST_PLACEMENT = 8  # an eighth of all steps
@@ -132,7 +132,7 @@ class LineTrainer:
             Epoch(
                 number=number,
                 step=step,
-                learning_rate=self._learning_rate(step - 1),
+                learning_rate=self.learning_rate(step - 1),
                 train_loss=total.item() / self.steps_per_epoch,
                 validation_loss=validation.loss,
                 validation_accuracy=validation.accuracy,
@@ -147,22 +147,25 @@ class LineTrainer:
     def _step(self, batch: LineBatch, step: int) -> Tensor:
         """Take one optimiser step; returns CTC's mean loss of a label, a scalar on the device."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate(step)
-        progress = step / (self.recipe.epochs * self.steps_per_epoch)
+            group["lr"] = self.learning_rate(step)
         log_probabilities = self.network(batch.strips / 255)  # (B, steps, 13)
         loss = _ctc(log_probabilities, batch, "mean")
         # Each character is drawn at a known place.
         at_middles = log_probabilities.flatten(0, 1)[batch.steps, batch.labels]
-        weight = max(_LASTING_PLACEMENT, 1 - _FAST_PLACEMENT * progress) * self.recipe.placement
         self.optimizer.zero_grad()
-        (loss - weight * at_middles.mean()).backward()
+        (loss - self.placement(step) * at_middles.mean()).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         self.averaged.update_parameters(self.network)
         return loss.detach()
 
-    def _learning_rate(self, step: int) -> float:
-        """A linear warm-up, then half a period of a cosine to zero."""
+    def placement(self, step: int) -> float:
+        """The weight of the loss at the characters' middles in step `step`, from 0."""
+        progress = step / (self.recipe.epochs * self.steps_per_epoch)
+        return max(_LASTING_PLACEMENT, 1 - _FAST_PLACEMENT * progress) * self.recipe.placement
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of step `step`, from 0: a linear warm-up, then half a cosine down to zero."""
         total = self.recipe.epochs * self.steps_per_epoch
         warmup = max(1.0, self.recipe.warmup * total)
         if step < warmup:
