@@ -128,6 +128,8 @@ def place(strip: Floats, stretches: list[Stretch], steps: int) -> list[tuple[int
 
     Two neighbours are divided between their steps where the strip has the least ink.
     """
+    if not stretches:
+        return []
     columns = strip.sum(axis=0)
     width = len(columns)
     pace = width / steps
