@@ -145,7 +145,7 @@ def describe_recipes() -> str:
     ]
     lines += [
         f"  {recipe.name} {recipe.num_layers} x {recipe.hidden_size} {recipe.cell.upper()} both "
-        f"ways, {recipe.epochs} epochs of {recipe.lines:,} lines, at least "
+        f"ways, {recipe.epochs} epochs, at least "
         f"{recipe.floors['mnist']:.1%} of lines of MNIST's test images without a fault"
         for recipe in LINE_RECIPES.values()
     ]

@@ -23,10 +23,10 @@ Kind = Literal[
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 # How often each kind is drawn for training.
 _MIXTURE: Final[dict[Kind, float]] = {
-    "apart": 0.2,  # two to six of MNIST's digits; also "touching"
-    "touching": 0.16,
+    "apart": 0.18,  # two to six of MNIST's digits; also "touching"
+    "touching": 0.2,
     "long": 0.1,  # seven to twelve
-    "single": 0.07,
+    "single": 0.05,
     "hands": 0.14,  # drawn as other hands write them
     "mixed": 0.08,  # of both
     "print": 0.05,
@@ -93,7 +93,7 @@ def _characters(kind: Kind, digits: Digits, random: Random) -> list[Character]:
     elif kind == "long":
         count = int(random.integers(7, 13))
     labels = random.integers(0, 10, count)
-    if random.random() < 0.15:  # one digit several times
+    if random.random() < 0.25:  # one digit several times
         labels = np.repeat(labels, random.integers(1, 4, count))[:count]
     by_hand = kind == "hands" or (kind in ("marks", "letters") and random.random() < 0.5)
     font = line_parts.any_font(random) if kind == "print" else None

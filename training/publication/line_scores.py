@@ -22,7 +22,7 @@ from training.trainers.calibration import BINS, fit_temperature
 
 CALIBRATION_LINES: Final = 2_000  # of the validation digits
 LINES_OF_A_KIND: Final = 100  # of the test digits
-MOST_WRONG: Final = 0.01  # of the numbers accepted among the validation lines
+MOST_WRONG: Final = 0.01  # of the validation lines are accepted and wrong
 _TEST_SEED = 2_000_003
 _CLEAN: Final[tuple[Kind, ...]] = ("single", "apart", "touching", "long")
 _DAMAGED: Final[tuple[Kind, ...]] = ("single", "apart", "touching", "long", "marks", "other")
@@ -67,7 +67,7 @@ def read_lines(
     torch.set_num_threads(1)  # one line is too little to share
     for line in lines:
         with torch.inference_mode():
-            strips = torch.from_numpy(views(line.strip / np.float32(255)))
+            strips = torch.from_numpy(views(np.asarray(line.strip / 255, np.float32)))
             log_probabilities = average(network(strips).numpy())
         labels = [stretch.label for stretch in decode(log_probabilities)]
         readings.append(
@@ -96,7 +96,7 @@ def scores_by_kind(kinds: Sequence[str], readings: Sequence[Reading]) -> list[Me
 def calibrate_lines(readings: Sequence[Reading]) -> Calibration:
     """Fit the temperature of the numbers among `readings`, and the threshold of acceptance.
 
-    The threshold is the least with which at most one in a hundred accepted numbers is wrong.
+    The threshold is the least with which at most one line in a hundred is accepted and wrong.
     """
     numbers = [reading for reading in readings if reading.is_number]
     sure = torch.tensor([r.log_probability for r in numbers]).double().clamp(max=-1e-12)
@@ -104,7 +104,7 @@ def calibrate_lines(readings: Sequence[Reading]) -> Calibration:
     right = torch.tensor([reading.right for reading in numbers])
     temperature = fit_temperature(logits, (~right).long())
     confidence = (logits / temperature).softmax(dim=1)[:, 0]
-    threshold = _threshold(confidence, right)
+    threshold = _threshold(confidence, right, MOST_WRONG * len(readings))
     return Calibration(
         temperature=temperature,
         threshold=threshold,
@@ -116,13 +116,11 @@ def calibrate_lines(readings: Sequence[Reading]) -> Calibration:
     )
 
 
-def _threshold(confidence: torch.Tensor, right: torch.Tensor) -> float:
-    """The least confidence from which on so few are wrong; 1 where the surest one is wrong."""
-    sorted_confidence, order = confidence.sort(descending=True)
-    wrong = (~right[order]).double().cumsum(0)
-    few = wrong <= MOST_WRONG * torch.arange(1, len(right) + 1)
-    last = few.nonzero().flatten()
-    return sorted_confidence[last[-1]].item() if len(last) else 1.0
+def _threshold(confidence: torch.Tensor, right: torch.Tensor, most: float) -> float:
+    """The least confidence from which on at most so many are wrong; 1 where the surest one is."""
+    in_order, order = confidence.sort(descending=True)
+    few = int(((~right[order]).double().cumsum(0) <= most).sum())
+    return in_order[few - 1].item() if few else 1.0
 
 
 def _calibration_error(confidence: torch.Tensor, right: torch.Tensor) -> float:

@@ -101,8 +101,8 @@ def find(folder: Path) -> Checkpoint | None:
 
 
 def _recipe(fields: dict[str, Any]) -> AnyRecipe:
-    """The recipe of these JSON data; only that of a reader of lines says how many lines."""
-    return LineRecipe.from_dict(fields) if "lines" in fields else Recipe.from_dict(fields)
+    """The recipe of these JSON data; only that of a reader of lines has phases."""
+    return LineRecipe.from_dict(fields) if "phases" in fields else Recipe.from_dict(fields)
 
 
 def differences(mine: AnyRecipe, other: AnyRecipe) -> list[str]:

@@ -187,14 +187,13 @@ def _resume(
 def _train_to_end(folder: Path, trainer: AnyTrainer) -> None:
     """Train with a progress bar, save after every epoch, and draw the plots."""
     _write_metrics(folder, trainer.history)  # without what was written after the last checkpoint
-    images = trainer.samples_per_epoch
     epochs = len(trainer.history)
     with (
         SummaryWriter(str(folder), purge_step=epochs + 1) as board,
         progress_bar(
-            trainer.recipe.epochs * images,
+            trainer.samples,
             folder.name,
-            initial=epochs * images,
+            initial=trainer.samples_done,
             unit="line" if isinstance(trainer, LineTrainer) else "img",
             unit_scale=True,
         ) as bar,

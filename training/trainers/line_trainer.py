@@ -23,14 +23,14 @@ from training.data.line_parts import Digits
 from training.data.lines import draw
 from training.errors import TrainingDivergedError
 from training.networks.modules import build
-from training.recipes.lines import LineRecipe
+from training.recipes.lines import LineRecipe, Phase
 from training.trainers.trainer import DIVERGENCE_CHECK, Epoch, best_of
 from training.trainers.weight_average import weight_average
 
 VALIDATION_LINES = 1_000
 _EVALUATION_BATCH = 64
 _VALIDATION_SEED = 1_000_003
-_FAST_PLACEMENT = 8  # an eighth of all steps
+_FAST_PLACEMENT = 8  # an eighth of the first phase
 _LASTING_PLACEMENT = 0.1
 
 
@@ -65,7 +65,7 @@ class LineTrainer:
         ]
         self.optimizer = torch.optim.AdamW(
             groups,
-            lr=recipe.learning_rate,
+            lr=recipe.phases[0].learning_rate,
             weight_decay=recipe.weight_decay,
             betas=(0.9, 0.98),
             fused=True,
@@ -80,14 +80,15 @@ class LineTrainer:
         return self.averaged.module
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Optimiser steps of an epoch."""
-        return math.ceil(self.recipe.lines / self.recipe.batch_size)
+    def samples(self) -> int:
+        """Lines of all epochs."""
+        return sum(phase.steps * phase.batch_size for phase in self.recipe.phases)
 
     @property
-    def samples_per_epoch(self) -> int:
-        """Lines of an epoch."""
-        return self.steps_per_epoch * self.recipe.batch_size
+    def samples_done(self) -> int:
+        """Lines of the epochs that are done."""
+        phases = (self._phase(epoch)[0] for epoch in range(1, len(self.history) + 1))
+        return sum(phase.steps_per_epoch * phase.batch_size for phase in phases)
 
     @property
     def best_epoch(self) -> Epoch:
@@ -107,23 +108,26 @@ class LineTrainer:
 
         """
         number = len(self.history) + 1
+        phase, first = self._phase(number)
         started = time.perf_counter()
         torch.manual_seed(self.recipe.seed * 100_003 + number)  # for dropout
         total = torch.zeros((), device=self.device)
-        step = (number - 1) * self.steps_per_epoch
+        before = self.history[-1].step if self.history else 0
+        step = before
         batches = batches_of_epoch(
             self._digits,
             (self.recipe.seed, number),
-            self.steps_per_epoch,
-            self.recipe.batch_size,
+            phase.steps_per_epoch,
+            phase.batch_size,
             self.device,
         )
         for batch in batches:
-            total += self._step(batch, step)
+            done = first + step - before  # steps of the phase
+            total += self._step(batch, self.learning_rate(phase, done), self.placement(phase, done))
             step += 1
             if step % DIVERGENCE_CHECK == 0:
                 self._check_finite(total.item(), number, step)
-            on_batch(self.recipe.batch_size)
+            on_batch(phase.batch_size)
         self._check_finite(total.item(), number, step)
         trained = time.perf_counter()
         validation = evaluate_lines(self.average, self._validation, self.device)
@@ -132,11 +136,11 @@ class LineTrainer:
             Epoch(
                 number=number,
                 step=step,
-                learning_rate=self.learning_rate(step - 1),
-                train_loss=total.item() / self.steps_per_epoch,
+                learning_rate=self.learning_rate(phase, first + step - before - 1),
+                train_loss=total.item() / phase.steps_per_epoch,
                 validation_loss=validation.loss,
                 validation_accuracy=validation.accuracy,
-                images_per_second=self.samples_per_epoch / (trained - started),
+                images_per_second=phase.lines / (trained - started),
                 seconds=time.perf_counter() - started,
             )
         )
@@ -144,34 +148,43 @@ class LineTrainer:
             self.best.load_state_dict(self.average.state_dict())
         return self.history[-1]
 
-    def _step(self, batch: LineBatch, step: int) -> Tensor:
+    def _phase(self, number: int) -> tuple[Phase, int]:
+        """The phase of epoch `number`, from 1, and how many of its steps were taken before it."""
+        for phase in self.recipe.phases:
+            if number <= phase.epochs:
+                return phase, (number - 1) * phase.steps_per_epoch
+            number -= phase.epochs
+        raise ValueError(f"the recipe has {self.recipe.epochs} epochs")
+
+    def _step(self, batch: LineBatch, rate: float, placement: float) -> Tensor:
         """Take one optimiser step; returns CTC's mean loss of a label, a scalar on the device."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(step)
+            group["lr"] = rate
         log_probabilities = self.network(batch.strips / 255)  # (B, steps, 13)
         loss = _ctc(log_probabilities, batch, "mean")
         # Each character is drawn at a known place.
         at_middles = log_probabilities.flatten(0, 1)[batch.steps, batch.labels]
         self.optimizer.zero_grad()
-        (loss - self.placement(step) * at_middles.mean()).backward()
+        (loss - placement * at_middles.mean()).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         self.averaged.update_parameters(self.network)
         return loss.detach()
 
-    def placement(self, step: int) -> float:
-        """The weight of the loss at the characters' middles in step `step`, from 0."""
-        progress = step / (self.recipe.epochs * self.steps_per_epoch)
-        return max(_LASTING_PLACEMENT, 1 - _FAST_PLACEMENT * progress) * self.recipe.placement
+    def placement(self, phase: Phase, step: int) -> float:
+        """The weight of the loss at the characters' middles in step `step` of `phase`, from 0."""
+        share = _LASTING_PLACEMENT
+        if phase is self.recipe.phases[0]:
+            share = max(share, 1 - _FAST_PLACEMENT * step / phase.steps)
+        return share * self.recipe.placement
 
-    def learning_rate(self, step: int) -> float:
-        """The rate of step `step`, from 0: a linear warm-up, then half a cosine down to zero."""
-        total = self.recipe.epochs * self.steps_per_epoch
-        warmup = max(1.0, self.recipe.warmup * total)
+    def learning_rate(self, phase: Phase, step: int) -> float:
+        """The rate of step `step` of `phase`: a linear warm-up, then half a cosine down to zero."""
+        warmup = max(1.0, self.recipe.warmup * phase.steps)
         if step < warmup:
-            return self.recipe.learning_rate * (step + 1) / (warmup + 1)
-        progress = (step - warmup) / max(1.0, total - warmup)
-        return self.recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+            return phase.learning_rate * (step + 1) / (warmup + 1)
+        progress = (step - warmup) / max(1.0, phase.steps - warmup)
+        return phase.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
     def _check_finite(self, loss: float, epoch: int, step: int) -> None:
         if not math.isfinite(loss):

@@ -91,9 +91,14 @@ class Trainer:
         return math.ceil(len(self.data.train) / self.recipe.batch_size)
 
     @property
-    def samples_per_epoch(self) -> int:
-        """Images of an epoch, but for those that are drawn beside them."""
-        return len(self.data.train)
+    def samples(self) -> int:
+        """Images of all epochs, but for those that are drawn beside them."""
+        return self.recipe.epochs * len(self.data.train)
+
+    @property
+    def samples_done(self) -> int:
+        """Those of the epochs that are done."""
+        return len(self.history) * len(self.data.train)
 
     @property
     def best_epoch(self) -> Epoch:

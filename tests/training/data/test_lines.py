@@ -26,7 +26,8 @@ def test_a_line_of_every_kind_holds_what_its_kind_says(known: Digits, kind: Kind
     for seed in range(6):
         line = draw(known, np.random.default_rng(seed), kind)
         height, width = line.strip.shape
-        assert (height, line.strip.dtype) == (32, np.uint8)
+        assert height == 32
+        assert line.strip.dtype == np.uint8
         assert NARROWEST <= width <= WIDEST
         assert line.strip.max() > 200
         assert len(line.centres) == len(line.labels)

@@ -100,7 +100,7 @@ def test_only_lines_of_one_width_share_a_batch_and_each_is_read_once(
     assert len(outputs["log_probabilities"]) == sum(c * width // 2 for c, _, width in seen)
 
 
-def test_calibration_lets_one_accepted_number_in_a_hundred_be_wrong() -> None:
+def test_calibration_lets_one_line_in_a_hundred_be_accepted_and_wrong() -> None:
     random = np.random.default_rng(0)
     sure = random.uniform(0.3, 1, 4_000)
     right = random.random(4_000) < sure**2  # less often than it says
@@ -119,5 +119,6 @@ def test_calibration_lets_one_accepted_number_in_a_hundred_be_wrong() -> None:
         if transcription.calibrate(r.log_probability, found.temperature) >= found.threshold
     ]
     assert 0 < len(accepted) < 4_000
-    assert np.mean(accepted) >= 0.99
+    wrong = len(accepted) - sum(accepted)
+    assert 0.009 * len([*readings, *letters]) <= wrong <= 0.01 * len([*readings, *letters])
     assert found.rejected == pytest.approx(1 - len(accepted) / 4_000, abs=1e-3)

@@ -9,7 +9,7 @@ import torch
 
 from tests.support.training.samples import CPU, digits, same_weights
 from training.errors import CheckpointError, RecipeError, TrainingDivergedError
-from training.recipes.lines import LINE_RECIPES, LineRecipe
+from training.recipes.lines import LINE_RECIPES, LineRecipe, Phase
 from training.runs import checkpoint, run_folder
 from training.trainers import line_trainer
 from training.trainers.line_trainer import LineTrainer
@@ -27,15 +27,20 @@ def small(**changes: Any) -> LineRecipe:
         "num_layers": 1,
         "stages": ((4,), (6,), (8,)),
         "features": 12,
-        "epochs": 2,
-        "lines": 48,
-        "batch_size": 16,
+        "phases": (phase(), phase(batch_size=8, learning_rate=1e-3)),
     }
     return LineRecipe(**{**settings, **changes})
 
 
+def phase(**changes: Any) -> Phase:
+    settings: dict[str, Any] = {"epochs": 1, "lines": 48, "batch_size": 16, "learning_rate": 2e-3}
+    return Phase(**{**settings, **changes})
+
+
 def test_it_learns() -> None:
-    trainer = LineTrainer(small(lines=96, epochs=3, learning_rate=1e-2), digits(), CPU)
+    trainer = LineTrainer(
+        small(phases=(phase(epochs=3, lines=96, learning_rate=1e-2),)), digits(), CPU
+    )
     epochs = [trainer.run_epoch() for _ in range(3)]
     assert epochs[-1].train_loss < 0.5 * epochs[0].train_loss
     assert epochs[-1].validation_loss < epochs[0].validation_loss
@@ -59,6 +64,7 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path: Path) -> None
 def test_a_finished_run_gives_its_best_network_back(tmp_path: Path) -> None:
     folder = tmp_path / "numbers"
     trainer = run_folder.train(folder, small(), digits(), CPU, "refuse")
+    assert trainer.samples == trainer.samples_done == 2 * 48
     found = checkpoint.load(folder)
     assert found.finished
     assert same_weights(checkpoint.best_network(folder, found), trainer.best)
@@ -84,23 +90,27 @@ def test_a_loss_that_is_not_finite_stops_the_run() -> None:
         trainer.run_epoch()
 
 
-def test_the_rate_rises_then_falls_and_so_does_the_weight_of_places() -> None:
-    trainer = LineTrainer(small(epochs=10, lines=160, warmup=0.1), digits(), CPU)
-    rates = [trainer.learning_rate(step) for step in range(100)]
-    assert rates[0] < rates[9]
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert max(rates) <= trainer.recipe.learning_rate
-    weights = [trainer.placement(step) for step in range(100)]
-    assert weights[0] == 1.0
-    assert weights == sorted(weights, reverse=True)
-    assert weights[-1] == pytest.approx(0.1)
+def test_in_every_phase_the_rate_rises_and_falls_and_places_weigh_most_at_first() -> None:
+    phases = (phase(epochs=10, lines=160), phase(epochs=5, lines=160, learning_rate=1e-3))
+    trainer = LineTrainer(small(phases=phases, warmup=0.1), digits(), CPU)
+    for part in phases:
+        rates = [trainer.learning_rate(part, step) for step in range(part.steps)]
+        warm = part.steps // 10
+        assert rates[0] < rates[warm - 1] <= max(rates) <= part.learning_rate
+        assert rates[warm:] == sorted(rates[warm:], reverse=True)
+        assert rates[-1] < 0.01 * part.learning_rate
+    first, second = ([trainer.placement(part, s) for s in range(part.steps)] for part in phases)
+    assert first[0] == 1.0
+    assert first == sorted(first, reverse=True)
+    assert first[-1] == pytest.approx(0.1)
+    assert set(second) == {first[-1]}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"cell": "rnn"}, "cell is 'rnn', expected one of gru, lstm"),
-        ({"lines": 0}, r"lines is 0, expected a number in \[1, 1000000\]"),
+        ({"phases": ()}, r"phases is \(\), expected at least one"),
         ({"stages": ((4,), (6,))}, "expected three tuples of channels"),
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"placement": -1.0}, "placement is -1.0"),
@@ -114,9 +124,15 @@ def test_a_field_outside_its_range_is_refused_by_name(
         small(**changes)
 
 
+def test_a_phase_outside_its_range_is_refused_by_name() -> None:
+    with pytest.raises(RecipeError, match=r"lines is 0, expected a number in \[1, 1000000\]"):
+        phase(lines=0)
+
+
 def test_the_shipped_recipe_survives_json_and_builds() -> None:
     recipe = LINE_RECIPES["numbers"]
     assert LineRecipe.from_dict(recipe.to_dict()) == recipe
-    assert recipe.differences(dataclasses.replace(recipe, epochs=3)) == ["epochs: 12 -> 3"]
+    assert recipe.differences(dataclasses.replace(recipe, seed=3)) == ["seed: 0 -> 3"]
+    assert recipe.shortened(2).epochs == 2
     with pytest.raises(RecipeError, match="not a recipe of this version"):
         LineRecipe.from_dict({**recipe.to_dict(), "heads": 8})
