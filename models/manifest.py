@@ -26,7 +26,7 @@ _CORRECT = "correct it, or publish the model again with `python -m training.expo
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 FileName = Annotated[str, Field(pattern=r"^[^./\\\x00][^/\\\x00]*$")]  # in the folder, not hidden
-Task = Literal["classify", "classify_rows", "reconstruct", "regress"]
+Task = Literal["classify", "classify_rows", "reconstruct", "regress", "transcribe"]
 Role = Literal["onnx", "torchscript"]
 Json = Mapping[str, Any]
 
@@ -108,7 +108,8 @@ class Parity:
 
     `max_difference` is the largest absolute difference of any number that comes out, over `n`
     samples, or windows of a sequence. A classifier has `agreed`, how many of the `n` decisions were
-    the same, and `accuracy`, this form's own; any other task has `error`, this form's own mean
+    the same, and `accuracy`, this form's own, as a reader of lines has with whole texts for
+    decisions; any other task has `error`, this form's own mean
     squared error. `growth` is there for a model that carries state: how many times the largest
     difference of the last tenth of the windows is that of the first, or of rows that came one by
     one that of all at once. A classifier of rows then also has `by_row`, the largest difference of
@@ -132,10 +133,11 @@ class Calibration:
     """How a classifier's logits become a confidence that can be trusted, and when it is too low.
 
     The confidence is the largest probability of softmax(logits / `temperature`); below `threshold`
-    a picture is not accepted. All was fitted on `n` validation digits, of which the fraction
-    `rejected` falls below the threshold. `calibration_error` is their expected calibration error
-    in equal `bins` of confidence, `uncalibrated_error` the same at temperature 1 (Guo, Pleiss, Sun
-    and Weinberger 2017, arXiv:1706.04599).
+    a picture is not accepted. A reader of lines has two logits for a line: the log-probability of
+    the text that it reads, and that of all others together. All was fitted on `n` validation digits
+    or lines, of which the fraction `rejected` falls below the threshold. `calibration_error` is
+    their expected calibration error in equal `bins` of confidence, `uncalibrated_error` the same at
+    temperature 1 (Guo, Pleiss, Sun and Weinberger 2017, arXiv:1706.04599).
 
     Raises:
         ValueError: `temperature` is not positive and finite, or `threshold` is no probability.

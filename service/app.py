@@ -25,6 +25,7 @@ from service.bento import (
     LOG_ATTRIBUTES,
     ImageInput,
     ImagesInput,
+    NumberOutput,
     PredictionOutput,
     PredictionsOutput,
     ResultsOutput,
@@ -44,6 +45,7 @@ from service.http.known_paths import KnownPaths
 from service.http.request_log import configure
 from service.inference import registry
 from service.inference.classifier import Prediction
+from service.inference.number import NumberPrediction
 from service.inference.registry import LoadError, Registry, list_models
 from service.metrics import Metrics
 from service.monitoring.monitor import Monitor
@@ -51,7 +53,7 @@ from service.monitoring.records import find_records
 from service.open_inference.routes import OpenInference
 from service.openapi.document import build_document, routes
 from service.page import static_files
-from service.paths import FEEDBACK, ROWS, STREAM
+from service.paths import FEEDBACK, NUMBER, ROWS, STREAM
 from service.predictor import Predictor
 from service.settings import Settings, SettingsError, warn_of_unknown
 from service.streaming.server_sent_events import RowEvents
@@ -92,6 +94,7 @@ def _around(app: ASGIApp) -> ASGIApp:
         "/docs.json": {"GET": _always(document)},
         "/predict": {"POST": predict},
         "/predict_batch": {"POST": predict_batch},
+        NUMBER: {"POST": predict_number},
         "/predict_sequences": {"POST": predict_sequences},
         ROWS: {"POST": RowEvents(_worker).predict_rows},
         FEEDBACK: {"POST": feedback},
@@ -152,6 +155,16 @@ async def predict_batch(request: Request) -> Response:
     return _respond([r.body() if isinstance(r, ApiError) else r for r in results])
 
 
+async def predict_number(request: Request) -> Response:
+    """Read the number in one image."""
+    worker = _worker()
+    models = worker.models()
+    form = await read_form(request, "image", max_files=1)
+    transcriber = models.transcriber(form.model)
+    head_of(request.scope).model = transcriber.name
+    return _respond(await worker.predictor.predict_number(transcriber, form))
+
+
 async def predict_sequences(request: Request) -> Response:
     """Read digits given as numbers, row by row."""
     worker, head = _worker(), head_of(request.scope)
@@ -194,7 +207,8 @@ async def feedback(request: Request) -> Response:
 class RowReader:
     """Reads handwritten digits row by row, by recurrent networks.
 
-    `POST /predict` reads one image, `/predict_batch` several, `/predict_sequences` numbers;
+    `POST /predict` reads one image, `/predict_batch` several, `/predict_sequences` pictures as
+    numbers, `/predict_number` an image of a number of several digits;
     `/predict_rows` and the WebSocket `/stream` tell what they read after every row.
     """
 
@@ -256,6 +270,7 @@ class RowReader:
     # BentoML tells its clients of these; `Endpoints` answers them, by the functions above.
     predict = bentoml.api(predict, input_spec=ImageInput, output_spec=PredictionOutput)
     predict_batch = bentoml.api(predict_batch, input_spec=ImagesInput, output_spec=ResultsOutput)
+    predict_number = bentoml.api(predict_number, input_spec=ImageInput, output_spec=NumberOutput)
     predict_sequences = bentoml.api(
         predict_sequences, input_spec=SequencesInput, output_spec=PredictionsOutput
     )

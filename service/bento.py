@@ -20,6 +20,7 @@ from pydantic import Field
 from starlette.types import ASGIApp
 
 from service.inference.classifier import Prediction, PreviewedPrediction
+from service.inference.number import NumberPrediction, PreviewedNumberPrediction
 
 # What has all that is relied on, by the package that something is missing of.
 BENTOML = "bentoml>=1.4.39,<1.5"  # and what it brings
@@ -204,6 +205,14 @@ class PredictionOutput(Prediction, bentoml.IODescriptor):  # type: ignore[misc] 
 
     preview: str | None = Field(
         default=None, description=PreviewedPrediction.model_fields["preview"].description
+    )
+
+
+class NumberOutput(NumberPrediction, bentoml.IODescriptor):  # type: ignore[misc]  # as above
+    """A number; BentoML's client passes on what is named here and nothing else."""
+
+    preview: str | None = Field(
+        default=None, description=PreviewedNumberPrediction.model_fields["preview"].description
     )
 
 

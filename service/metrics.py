@@ -4,6 +4,7 @@ Of all workers together: BentoML has prometheus_client keep its figures in files
 """
 
 import functools
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 # From a tenth of a millisecond, below which nothing matters, to what only overload explains.
@@ -58,7 +59,9 @@ class Metrics:
         self._queue = seconds(
             "queue", "Work waiting for its turn: for a thread, a process that parses, or a run."
         )
-        self._preprocess = seconds("preprocess", "From the bytes of an image to 28 x 28.")
+        self._preprocess = seconds(
+            "preprocess", "From the bytes of an image to what a model reads."
+        )
         self._inference = functools.cache(
             Histogram(
                 "rowreader_inference_seconds", "One run of a model.", ["model"], buckets=_SECONDS
@@ -93,9 +96,10 @@ class Metrics:
         self._batch(model).observe(count)
         return self._inference(model).time()
 
-    def predicted(self, model: str, digit: int, reason: str | None) -> None:
-        """Count a digit that `model` read, and the reason for not accepting it, if any."""
-        self._predictions(model, str(digit)).inc()
+    def predicted(self, model: str, digits: Iterable[int], reason: str | None) -> None:
+        """Count the digits that `model` read, and the reason for not accepting them, if any."""
+        for digit in digits:
+            self._predictions(model, str(digit)).inc()
         if reason:
             self._rejections(model, reason).inc()
 

@@ -1,6 +1,7 @@
 """The paths that are answered, as templates: `{model_name}` stands for each published model."""
 
 ROWS, STREAM = "/predict_rows", "/stream"
+NUMBER = "/predict_number"
 FEEDBACK = "/feedback"  # answered where predictions are kept
 PROTOCOL = "/v2"
 VERSION = "1"  # the one version of every published model

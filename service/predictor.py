@@ -13,12 +13,17 @@ from service.execution.scheduler import QUICK_JSON_BYTES, Scheduler
 from service.execution.wait_queue import WaitQueue
 from service.images.decode import count_pixels, is_tiny
 from service.images.image_file import sniff_format_and_size
-from service.images.preview import encode_preview
+from service.images.numbers.strip import Strip
+from service.images.preview import encode_preview, encode_strips
 from service.images.read_image import Finding, Reading, read_image
+from service.images.read_number import NumberReading, read_number
 from service.inference.classifier import Classifier, Prediction, PreviewedPrediction
+from service.inference.number import NumberPrediction, PreviewedNumberPrediction
 from service.inference.registry import Registry
+from service.inference.transcriber import Transcriber
 from service.metrics import Metrics
 from service.monitoring.monitor import Monitor, Seen
+from service.number_prediction import number_prediction
 from service.settings import Settings
 from service.uploads.form import File, Form
 from service.uploads.sequences import read_sequences
@@ -93,6 +98,38 @@ class Predictor:
         read = {i: files[i] for i, reading in enumerate(readings) if isinstance(reading, Reading)}
         predictions = iter(await self.classify(classifier, good, preview=form.preview, files=read))
         return [r if isinstance(r, ApiError) else next(predictions) for r in readings]
+
+    async def predict_number(self, transcriber: Transcriber, form: Form) -> NumberPrediction:
+        """The number that `transcriber` reads in the only file of `form`.
+
+        Raises:
+            ApiError: the file cannot be read, or all is busy.
+
+        """
+        [file] = form.files
+        reading = await self._read_number(file)
+        # One after the other, so that a picture of three lines takes a turn at a time like others.
+        read = [await self._scheduler.infer(transcriber.prepare(s.ink)) for s in reading.strips]
+        prediction = number_prediction(transcriber, reading, read)
+        digits = (digit.digit for line in prediction.lines for digit in line.digits)
+        self._metrics.predicted(prediction.model, digits, prediction.reason)
+        if not form.preview:
+            return prediction
+        preview = encode_strips([strip.ink for strip in reading.strips])
+        return PreviewedNumberPrediction(**vars(prediction), preview=preview)
+
+    async def _read_number(self, file: File) -> NumberReading:
+        """The lines of digits in one encoded image."""
+        if isinstance(file, ApiError):
+            raise file
+        found = await self._scheduler.parser.run(
+            read_number,
+            file,
+            self._settings.max_pixels,
+            slow=_is_slow(file),
+            timed=self._metrics.preprocessing,
+        )
+        return NumberReading(**{**found, "strips": [Strip(**strip) for strip in found["strips"]]})
 
     async def predict_sequences(
         self, models: Registry, body: bytes, model: str | None
@@ -185,7 +222,7 @@ class Predictor:
     def count(self, predictions: Sequence[Prediction], seen: Iterable[Seen]) -> None:
         """Count digits that were read of one request, and keep them if that is wanted."""
         for prediction in predictions:
-            self._metrics.predicted(prediction.model, prediction.digit, prediction.reason)
+            self._metrics.predicted(prediction.model, [prediction.digit], prediction.reason)
         if self._monitor:
             self._monitor.keep(predictions, seen)
 

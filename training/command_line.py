@@ -16,6 +16,7 @@ from types import FrameType
 from models.manifest import ManifestError
 from models.publish import PublishError
 from training.errors import TrainingError
+from training.recipes.lines import LINE_RECIPES
 from training.recipes.shipped import RECIPES
 from training.recipes.tutorials import TUTORIALS
 
@@ -78,7 +79,7 @@ def recipe_name(text: str) -> str:
         ArgumentTypeError: there is no such recipe.
 
     """
-    return _one_of(text, (*RECIPES, *TUTORIALS))
+    return _one_of(text, (*RECIPES, *LINE_RECIPES, *TUTORIALS))
 
 
 def tutorial_name(text: str) -> str:
@@ -101,7 +102,7 @@ def _one_of(text: str, known: tuple[str, ...]) -> str:
 
 def needs_data(names: Iterable[str]) -> bool:
     """Whether any of these recipes learns from images."""
-    return any(name in RECIPES or TUTORIALS[name].recipe.needs_data for name in names)
+    return any(name not in TUTORIALS or TUTORIALS[name].recipe.needs_data for name in names)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +142,12 @@ def describe_recipes() -> str:
         f"  {recipe.name:5} {recipe.num_layers} x {recipe.hidden_size} {recipe.cell.upper()}, "
         f"{recipe.epochs} epochs, at least {recipe.floors['mnist']:.1%} on MNIST's test images"
         for recipe in RECIPES.values()
+    ]
+    lines += [
+        f"  {recipe.name} {recipe.num_layers} x {recipe.hidden_size} {recipe.cell.upper()} both "
+        f"ways, {recipe.epochs} epochs, at least "
+        f"{recipe.floors['mnist']:.1%} of lines of MNIST's test images without a fault"
+        for recipe in LINE_RECIPES.values()
     ]
     width = max(map(len, TUTORIALS))
     plain = [f"  {name:{width}} {tutorial.summary}" for name, tutorial in TUTORIALS.items()]

@@ -25,11 +25,13 @@ from training.command_line import (
     run_command,
 )
 from training.errors import TrainingError
+from training.recipes.lines import LINE_RECIPES
 from training.recipes.shipped import RECIPES, recipe_for
 from training.recipes.tutorials import TUTORIALS
 
-# The classifiers that the service is for, and one small model of each other task.
-SHIPPED = (*RECIPES, "sine", "autoencoder")
+# The classifiers and the reader of lines that the service is for, and a small model of each other
+# task.
+SHIPPED = (*RECIPES, *LINE_RECIPES, "sine", "autoencoder")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,7 +56,12 @@ def _store(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from training.data.loading import load
     from training.publication.model_export import export_model
-    from training.publication.trained_model import from_recipe, from_tutorial, published_names
+    from training.publication.trained_model import (
+        from_line_recipe,
+        from_recipe,
+        from_tutorial,
+        published_names,
+    )
     from training.trainers.device import choose_device
 
     if options.more:
@@ -73,6 +80,8 @@ def _export(options: argparse.Namespace) -> int:
             if name in RECIPES and data:
                 recipe = recipe_for(name, data.name)
                 trained = from_recipe(recipe, data, device, options.runs_dir)
+            elif name in LINE_RECIPES and data:
+                trained = from_line_recipe(LINE_RECIPES[name], data, device, options.runs_dir)
             else:
                 trained = from_tutorial(TUTORIALS[name], data, device, options.runs_dir)
         except TrainingError as error:

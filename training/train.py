@@ -19,8 +19,9 @@ from training.command_line import (
     recipe_name,
     run_command,
 )
+from training.recipes.lines import LINE_RECIPES, LineRecipe
 from training.recipes.plain import score_name
-from training.recipes.shipped import recipe_for
+from training.recipes.shipped import Recipe, recipe_for
 from training.recipes.tutorials import TUTORIALS
 
 
@@ -51,7 +52,7 @@ def _train(options: argparse.Namespace) -> None:
                 f"{folder.name}, seed {plain.seed}: {score_name(plain.task)} {scores}, in {folder}"
             )
         elif data:
-            recipe = dataclasses.replace(recipe_for(name, data.name), **changes)
+            recipe = _changed(name, data.name, changes)
             folder = options.runs_dir / run_folder.run_name(name, data.name)
             best = run_folder.train(folder, recipe, data, device, options.existing).best_epoch
             print(
@@ -59,6 +60,16 @@ def _train(options: argparse.Namespace) -> None:
                 f"{best.validation_accuracy:.2%} "
                 f"(epoch {best.number} of {recipe.epochs}), in {folder}"
             )
+
+
+def _changed(name: str, dataset: str, changes: dict[str, Any]) -> Recipe | LineRecipe:
+    """The shipped recipe `name` with other epochs or another seed."""
+    if name not in LINE_RECIPES:
+        return dataclasses.replace(recipe_for(name, dataset), **changes)
+    recipe, others = LINE_RECIPES[name], dict(changes)
+    if epochs := others.pop("epochs", None):
+        recipe = recipe.shortened(epochs)
+    return dataclasses.replace(recipe, **others)
 
 
 def _parser() -> argparse.ArgumentParser:

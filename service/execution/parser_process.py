@@ -33,6 +33,7 @@ LIMITS = struct.Struct("<dQi")  # processor seconds and bytes of a task, nicenes
 READY = b"ready"  # said by each process when it begins
 _PRELOAD = (
     "service.images.read_image",
+    "service.images.read_number",
     "service.open_inference.codec",
     "service.uploads.sequences",
 )

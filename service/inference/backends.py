@@ -91,7 +91,7 @@ def open_backend(
 
 
 def probe(backend: Backend, manifest: Manifest, batch: int) -> None:
-    """Run `backend` once on zeros, every free axis being `batch` long.
+    """Run `backend` once on zeros, every free axis of an input being `batch` long.
 
     Raises:
         BackendError: it fails, or an output is not as the manifest says.
@@ -106,9 +106,15 @@ def probe(backend: Backend, manifest: Manifest, batch: int) -> None:
         outputs = backend.run(zeros)
     except Exception as error:
         raise BackendError(f"model {manifest.name!r} does not run", str(error)) from error
+    known = {dim for tensor in manifest.inputs for dim in tensor.dims}
     for tensor in manifest.outputs:
-        found, expected = outputs[tensor.name].shape, shape(tensor.dims)
-        if found != expected:
+        found = outputs[tensor.name].shape
+        # An axis that no input has, such as the steps of a line, is as long as the graph makes it.
+        expected = tuple(
+            length if isinstance(dim, str) and dim not in known else own
+            for dim, own, length in zip(tensor.dims, shape(tensor.dims), found, strict=False)
+        )
+        if len(found) != len(tensor.dims) or found != expected:
             raise BackendError(
                 f"model {manifest.name!r} gives {tensor.name} of shape {found} for batch {batch}, "
                 f"its manifest says {expected}"

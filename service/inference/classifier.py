@@ -12,6 +12,7 @@ from models.manifest import Manifest
 from service.errors import WrongTaskError
 from service.images.read_image import SIDE, Finding
 from service.inference.model import Model, Run
+from service.paths import NUMBER
 
 Reason = Literal["blank", "several_digits", "not_a_digit", "low_confidence"]
 
@@ -30,6 +31,10 @@ class Prediction(BaseModel):
         "holds more than one; not_a_digit, nothing in it stands out of an even background, or no "
         "digit and no two together are probable enough; "
         "low_confidence, the model hesitates between two."
+    )
+    see: str | None = Field(
+        description="The route that reads what this one does not: /predict_number, where the "
+        "picture holds several digits."
     )
     model: str = Field(description="The model that answered.")
     provider: str = Field(description="What really ran it, for example CPUExecutionProvider.")
@@ -108,6 +113,7 @@ class Classifier:
             probabilities=probabilities,
             accepted=reason is None,
             reason=reason,
+            see=NUMBER if reason == "several_digits" else None,
             model=self._model.name,
             provider=self._model.backend.provider,
         )

@@ -12,6 +12,7 @@ from service.inference.backends import Backend, BackendError, open_backend, prob
 from service.inference.classifier import Classifier, classifier_problem
 from service.inference.model import Model
 from service.inference.row_classifier import RowClassifier
+from service.inference.transcriber import Transcriber, transcriber_problem
 from service.settings import Settings
 
 # TorchScript compiles itself anew in the first runs, once for one picture and once for several.
@@ -30,15 +31,18 @@ class LoadError(RuntimeError):
 
 
 class Registry:
-    """The loaded models by name, and the classifiers among them."""
+    """The loaded models by name, and the classifiers and readers of lines among them."""
 
     def __init__(self, models: Iterable[Model], default: str) -> None:
         self._models = {model.name: model for model in models}
         self._default = default
         self._classifiers: dict[str, Classifier] = {}
         self._row_classifiers: dict[str, RowClassifier] = {}  # by the name of the whole
+        self._transcribers: dict[str, Transcriber] = {}
         self._problems: dict[str, str] = {}
         for name, model in self._models.items():
+            with contextlib.suppress(WrongTaskError):
+                self._transcribers[name] = Transcriber(model)
             try:
                 self._classifiers[name] = Classifier(model)
             except WrongTaskError as error:
@@ -87,6 +91,30 @@ class Registry:
                 f"model {classifier.name!r} cannot be read row by row; those that can: {known}"
             )
         return found
+
+    def transcriber(self, name: str | None) -> Transcriber:
+        """The reader of lines called `name`, the first one by name for None.
+
+        Raises:
+            ModelNotFoundError: no model is called so, or none reads lines.
+            WrongTaskError: the model does not read lines.
+
+        """
+        known = ", ".join(self._transcribers) or "none"
+        if name is None:
+            if not self._transcribers:
+                raise ModelNotFoundError("no model is published that reads numbers")
+            return next(iter(self._transcribers.values()))
+        if name not in self._transcribers and name in self._models:
+            task = self._models[name].manifest.task
+            raise WrongTaskError(
+                f"model {name!r} cannot read numbers: its task is {task}; those that can: {known}"
+            )
+        if name not in self._transcribers:
+            raise ModelNotFoundError(
+                f"there is no model {quote(name)} that reads numbers; published are: {known}"
+            )
+        return self._transcribers[name]
 
     def listing(self) -> list[dict[str, Any]]:
         """Every model: its name, task and provider, its accuracy on test images, and `rows`.
@@ -216,5 +244,15 @@ def list_classifiers(models_dir: Path) -> list[str]:
     for name in list_models(models_dir):
         with contextlib.suppress(ManifestError):
             if not classifier_problem(contract.read(models_dir / name)):
+                names.append(name)
+    return names
+
+
+def list_transcribers(models_dir: Path) -> list[str]:
+    """The names of the models in `models_dir` whose manifest is sound and says: reads lines."""
+    names = []
+    for name in list_models(models_dir):
+        with contextlib.suppress(ManifestError):
+            if not transcriber_problem(contract.read(models_dir / name)):
                 names.append(name)
     return names

@@ -4,6 +4,8 @@ Written from the same classes that answer: the prediction's schema, the tree of 
 in force. BentoML's own document would show its inputs and errors, which are not ours.
 """
 
+from pydantic import BaseModel
+
 from service.errors import (
     BatchTooLargeError,
     BodyTooLargeError,
@@ -35,7 +37,8 @@ from service.errors import (
 )
 from service.images.read_image import SIDE
 from service.inference.classifier import Prediction, PreviewedPrediction
-from service.inference.registry import list_classifiers
+from service.inference.number import NumberPrediction, PreviewedNumberPrediction
+from service.inference.registry import list_classifiers, list_transcribers
 from service.openapi import feedback, open_inference, rows
 from service.openapi.parts import (
     Errors,
@@ -48,7 +51,7 @@ from service.openapi.parts import (
     refusals,
     response,
 )
-from service.paths import DOCS, FEEDBACK, ROWS
+from service.paths import DOCS, FEEDBACK, NUMBER, ROWS
 from service.settings import Settings
 from service.uploads import multipart_form, options, sequences
 
@@ -80,11 +83,16 @@ _SEQUENCES: Errors = (
     TooCostlyError,
 )
 
+_REFERENCE = "#/components/schemas/{model}"
 _NAMED = ("title", "description", "required")
 _MODEL = component("ClassifierName")
 _PREVIEW: Json = {
     "type": "boolean",
     "description": "true: send back, as `preview`, the 28 x 28 picture that the model saw.",
+}
+_STRIPS: Json = {
+    "type": "boolean",
+    "description": "true: send back, as `preview`, the lines as the model saw them.",
 }
 _INSTEAD = "The same as in the body, in whose place it may be given here."
 _PREDICTION = component("Prediction")
@@ -95,7 +103,9 @@ def build_document(settings: Settings) -> Json:
     """The whole document for a service with these settings."""
     schemas = {
         "ClassifierName": _classifier_name(settings),
-        "Prediction": _prediction(),
+        "TranscriberName": _transcriber_name(settings),
+        "Prediction": _previewed(Prediction, PreviewedPrediction),
+        **_number_prediction(),
         "RowPrediction": rows.row_prediction(),
         "EarlyPrediction": rows.early_prediction(),
         "Error": _error(),
@@ -151,6 +161,7 @@ def _predictions(settings: Settings) -> Json:
     for length in (SIDE, SIDE):
         numbers = {"type": "array", "items": numbers, "minItems": length, "maxItems": length}
     result = {"oneOf": [_PREDICTION, _ERROR]}
+    of_numbers = {options.MODEL: component("TranscriberName"), options.PREVIEW: _STRIPS}
     of_forms = {options.MODEL: _MODEL, options.PREVIEW: _PREVIEW}
     return {
         "/predict": _route(
@@ -160,6 +171,14 @@ def _predictions(settings: Settings) -> Json:
             _PREDICTION,
             (*_ANYWHERE, *_FORM, *_IMAGE),
             given=of_forms,
+        ),
+        NUMBER: _route(
+            "predict_number",
+            "Read the number in one image: one to three lines of digits.",
+            _body(settings, multipart_form.MEDIA_TYPE, {"image": file}, of_numbers),
+            component("NumberPrediction"),
+            (*_ANYWHERE, *_FORM, *_IMAGE),
+            given=of_numbers,
         ),
         "/predict_batch": _route(
             "predict_batch",
@@ -218,6 +237,14 @@ def _classifier_name(settings: Settings) -> Json:
     }
 
 
+def _transcriber_name(settings: Settings) -> Json:
+    return {
+        "type": "string",
+        **one_of(list_transcribers(settings.models_dir)),
+        "description": "A published model that reads numbers; left out, the first by name.",
+    }
+
+
 def _body(settings: Settings, media_type: str, fields: Json, given: Json) -> Json:
     """A body of these fields, and of the options that may be `given`, or be null."""
     schema = {
@@ -260,10 +287,17 @@ def _get(path: str, name: str, description: str, responses: Json) -> Json:
     return {"get": {**operation, **access(path), "responses": answers}}
 
 
-def _prediction() -> Json:
+def _previewed(plain: type[BaseModel], previewed: type[BaseModel]) -> Json:
     """A prediction, which has a preview only where one was asked for."""
-    always = Prediction.model_json_schema()
-    return {**PreviewedPrediction.model_json_schema(), **{key: always[key] for key in _NAMED}}
+    always = plain.model_json_schema(ref_template=_REFERENCE)
+    schema = previewed.model_json_schema(ref_template=_REFERENCE)
+    return {**schema, **{key: always[key] for key in _NAMED}}
+
+
+def _number_prediction() -> Json:
+    """The schemas of a number's prediction and of its parts."""
+    schema = _previewed(NumberPrediction, PreviewedNumberPrediction)
+    return {**schema.pop("$defs"), "NumberPrediction": schema}
 
 
 def _error() -> Json:

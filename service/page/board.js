@@ -18,6 +18,7 @@ export class Board {
     this.state = EMPTY;
     this.past = [];
     this.stroke = null; // the one that is being drawn
+    this.marks = []; // digits and their boxes in pixels of the picture, drawn over it
     this.pen = null; // where the keys have brought it
     this.#listenToPointers();
     this.#listenToKeys();
@@ -66,6 +67,12 @@ export class Board {
     return new File([decodeBase64(canvas.toDataURL("image/png").split(",")[1])], "digit.png", { type: "image/png" });
   }
 
+  /** Draws `marks`, each `{ digit, box: [left, top, width, height] }`, over the picture. */
+  mark(marks) {
+    this.marks = marks;
+    this.draw();
+  }
+
   draw() {
     const { context, canvas } = this;
     const style = getComputedStyle(canvas);
@@ -77,6 +84,7 @@ export class Board {
       const [w, h] = [image.width * scale, image.height * scale];
       context.imageSmoothingEnabled = scale < 4;
       context.drawImage(image, (SIDE - w) / 2, (SIDE - h) / 2, w, h);
+      this.#drawMarks(style, scale, (SIDE - w) / 2, (SIDE - h) / 2);
     } else if (picture) {
       context.fillStyle = style.color;
       context.font = `22px ${style.fontFamily}`;
@@ -84,7 +92,18 @@ export class Board {
       context.fillText(`This browser cannot show ${picture.file.name}`.slice(0, 48), SIDE / 2, SIDE / 2);
     }
     paint(context, this.stroke ? [...strokes, this.stroke] : strokes, style.color);
+    if (!picture) this.#drawMarks(style, 1, 0, 0);
     if (this.pen && document.activeElement === canvas) this.#drawPen(style);
+  }
+
+  #drawMarks(style, scale, x, y) {
+    const { context } = this;
+    Object.assign(context, { lineWidth: 2, font: `600 20px ${style.fontFamily}`, textAlign: "left" });
+    context.strokeStyle = context.fillStyle = style.getPropertyValue("--accent");
+    for (const { digit, box: [left, top, width, height] } of this.marks) {
+      context.strokeRect(x + scale * left - 2, y + scale * top - 2, scale * width + 4, scale * height + 4);
+      context.fillText(digit, x + scale * left - 2, Math.max(18, y + scale * top - 6));
+    }
   }
 
   #drawPen(style) {
@@ -103,6 +122,7 @@ export class Board {
 
   #changed() {
     this.stroke = null;
+    this.marks = [];
     this.draw();
     this.onEnd();
   }
@@ -110,6 +130,7 @@ export class Board {
   #begin(point) {
     // A picture makes room for the first stroke.
     this.stroke = { width: this.width, points: [point] };
+    this.marks = [];
     if (this.state.picture) {
       this.past.push(this.state);
       this.state = EMPTY;

@@ -3,6 +3,7 @@
 import { Board } from "./board.js";
 import { ServiceError, ask, decodeBase64, events, keepKey, readKey } from "./client.js";
 import { Feedback } from "./feedback.js";
+import { NumberReader } from "./number.js";
 import { Player } from "./player.js";
 import { ROWS, Reader } from "./reader.js";
 import { SAMPLES, SIDE, paint } from "./strokes.js";
@@ -36,11 +37,12 @@ async function read() {
   for (const reader of readers) reader.clear();
   player.clear();
   feedback.hide();
+  board.mark([]);
   by("badge").textContent = "";
   const file = board.empty ? null : board.toFile();
   offerCommands(file);
   if (!file || !readers.length) return;
-  player.play();
+  if (readers.some(({ model }) => model.rows)) player.play();
   for (const reader of readers) reader.wait();
   try {
     const requests = await Promise.all(readers.map((reader) => readBy(reader, file, signal)));
@@ -65,13 +67,19 @@ async function readBy(reader, file, signal) {
   const response = await ask(address(reader.model), { method: "POST", body, signal, onWait });
   const prediction = reader.model.rows ? await rowsOf(reader, response, signal) : await response.json();
   const milliseconds = performance.now() - began;
-  const pixels = await decode(prediction.preview);
-  if (!signal.aborted) reader.finish(prediction, pixels, milliseconds);
+  const image = await decode(prediction.preview);
+  if (!signal.aborted) {
+    reader.finish(prediction, isOfNumbers(reader.model) ? image : pixelsOf(image), milliseconds);
+    if (isOfNumbers(reader.model)) board.mark(reader.marks);
+  }
   return response.headers.get("X-Request-Id");
 }
 
+const isOfNumbers = ({ task }) => task === "transcribe";
+
 /** Where `model` is asked: row by row if it can be. */
-const address = ({ name, rows }) => rows ? `predict_rows?model=${encodeURIComponent(name)}&hidden=true&preview=true` : `predict?model=${encodeURIComponent(name)}&preview=true`;
+const address = (model) => model.rows ? `predict_rows?model=${encodeURIComponent(model.name)}&hidden=true&preview=true` : `${route(model)}?model=${encodeURIComponent(model.name)}&preview=true`;
+const route = (model) => isOfNumbers(model) ? "predict_number" : "predict";
 
 /** Hands the rows to `reader` as they come; the prediction that ends them. */
 async function rowsOf(reader, response, signal) {
@@ -84,9 +92,11 @@ async function rowsOf(reader, response, signal) {
   throw new ServiceError({ code: "cut_off", status: 0, message: "The answer was cut off before its end." });
 }
 
-/** The 28 x 28 pixels, 0 to 255, of a grey PNG in base64. */
-async function decode(preview) {
-  const image = await createImageBitmap(new Blob([decodeBase64(preview)], { type: "image/png" }));
+/** A PNG in base64 as an image. */
+const decode = (preview) => createImageBitmap(new Blob([decodeBase64(preview)], { type: "image/png" }));
+
+/** The pixels, 0 to 255, of a grey image of 28 x 28. */
+function pixelsOf(image) {
   const context = new OffscreenCanvas(ROWS, ROWS).getContext("2d");
   context.drawImage(image, 0, 0);
   return context.getImageData(0, 0, ROWS, ROWS).data.filter((_, i) => i % 4 === 0);
@@ -127,7 +137,7 @@ async function start() {
     const listed = await (await ask(".", { onWait })).json();
     by("key-form").hidden = true;
     feedback.offered = listed.routes.includes("/feedback");
-    models = listed.models.filter(({ task }) => task === "classify");
+    models = listed.models.filter((model) => model.task === "classify" || isOfNumbers(model));
     if (!models.length) await ask("readyz"); // which says why there are none
     offerModels(listed.default);
     await read();
@@ -140,13 +150,23 @@ function offerModels(chosen) {
   const option = ({ name }) => new Option(name, name);
   by("model").replaceChildren(...models.map(option));
   by("model").value = chosen;
-  by("beside").replaceChildren(new Option("none", ""), ...models.map(option));
+  by("beside").replaceChildren(new Option("none", ""), ...models.filter((model) => !isOfNumbers(model)).map(option));
   showReaders();
 }
 
+/** Goes on with a model that reads numbers. */
+function readNumber() {
+  by("model").value = models.find(isOfNumbers)?.name ?? by("model").value;
+  by("model").dispatchEvent(new Event("change"));
+  by("model").focus();
+}
+
 function showReaders() {
+  const chosen = models.find(({ name }) => name === by("model").value);
+  if (chosen && isOfNumbers(chosen)) by("beside").value = ""; // there is nothing to compare
+  by("beside").disabled = Boolean(chosen && isOfNumbers(chosen));
   const names = [...new Set([by("model").value, by("beside").value])].filter(Boolean);
-  readers = names.map((name) => new Reader(models.find((model) => model.name === name), (row) => player.go(row)));
+  readers = names.map((name) => models.find((model) => model.name === name)).map((model) => isOfNumbers(model) ? new NumberReader(model) : new Reader(model, { onScrub: (row) => player.go(row), onSee: readNumber }));
   by("readers").replaceChildren(...readers.map(({ root }) => root));
   by("readers").classList.toggle("two", readers.length === 2);
   by("player").hidden = !readers.some(({ model }) => model.rows);
@@ -215,7 +235,7 @@ function offerCommands(file) {
   const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const key = readKey() ? ' -H "Authorization: Bearer $ROWREADER_KEY"' : "";
   const curl = (options, path) => `curl ${options}-F image=@${/^[\w.-]+$/.test(name) ? name : quoted(name)}${key} ${quoted(new URL(path, location.href).href)}`;
-  by("curl-predict").textContent = curl("", `predict${model ? `?model=${encodeURIComponent(model.name)}` : ""}`);
+  by("curl-predict").textContent = curl("", `${model ? route(model) : "predict"}${model ? `?model=${encodeURIComponent(model.name)}` : ""}`);
   by("curl-rows").textContent = model?.rows ? curl("-N ", address(model)) : "";
   by("command-rows").hidden = !model?.rows;
   const drawn = file && !board.file;

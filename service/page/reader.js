@@ -9,7 +9,7 @@ const REASONS = {
   not_a_digit: () => "No digit is found in it.",
   low_confidence: ([[one, p], [other, q]]) => `It hesitates between ${one} (${percent(p)}) and ${other} (${percent(q)}).`,
 };
-const DEVICES = { CPUExecutionProvider: "the CPU", CUDAExecutionProvider: "an NVIDIA GPU" };
+export const DEVICES = { CPUExecutionProvider: "the CPU", CUDAExecutionProvider: "an NVIDIA GPU" };
 
 /** A share in percent; one that is not 0 or 1 is not rounded to it. */
 export function percent(share, decimals = 1) {
@@ -24,8 +24,11 @@ export function percent(share, decimals = 1) {
 const ranked = (probabilities) => probabilities.map((p, digit) => [digit, p]).sort(([, p], [, q]) => q - p);
 
 export class Reader {
-  /** Shows the readings of the model `described`, as the list of models has it. */
-  constructor(described, onScrub) {
+  /**
+   * Shows the readings of the model `described`, as the list of models has it. `onScrub(row)` is
+   * called when somebody goes back to a row, `onSee()` when the picture shall be read as a number.
+   */
+  constructor(described, { onScrub, onSee }) {
     this.model = described;
     this.root = document.getElementById("reader").content.firstElementChild.cloneNode(true);
     this.root.setAttribute("aria-label", `Read by ${described.name}`);
@@ -35,6 +38,7 @@ export class Reader {
     this.bars = [...Array(10).keys()].map((digit) => this.#bar(digit));
     this.find("bars").append(...this.bars.map(({ item }) => item));
     for (const plot of this.all("scrub")) scrub(plot, onScrub);
+    this.find("see").addEventListener("click", onSee);
     this.find("numbers").addEventListener("toggle", () => this.#writeNumbers());
     // A model that reads by rows shows them in its figure.
     this.find("figure").hidden = this.find("minds").hidden = !described.rows;
@@ -65,6 +69,7 @@ export class Reader {
     this.find("sure").textContent = "Nothing read yet";
     this.find("state").textContent = "Draw, choose a picture, or take a sample.";
     this.find("state").className = "state";
+    this.find("see").hidden = true;
     this.find("facts").textContent = this.model.test_accuracy ? `${this.model.name}: ${(100 * this.model.test_accuracy).toFixed(2)}\u202f% of MNIST\u2019s test images read right` : this.model.name;
     this.find("minds").textContent = "";
     this.find("changes").replaceChildren();
@@ -90,7 +95,8 @@ export class Reader {
     Object.assign(this, { prediction, pixels });
     this.root.classList.remove("empty");
     this.#findChanges();
-    const { digit, confidence, accepted, reason, model, provider } = prediction;
+    const { digit, confidence, accepted, reason, see, model, provider } = prediction;
+    this.find("see").hidden = !see;
     const best = ranked(prediction.probabilities);
     this.find("digit").textContent = digit;
     this.find("sure").textContent = `${percent(confidence, 2)} sure`;

@@ -7,22 +7,26 @@ import numpy as np
 import pytest
 
 import models
-from models import manifest
+from models import manifest, transcription
 from models.manifest import Manifest
 from service.inference.backends import Backend, open_backend
 from service.settings import Device, Kind
 from tests.support.devices import EACH
 from training.data.datasets import as_rows
+from training.data.line_parts import Digits
+from training.data.lines import draw_clean
 from training.data.loading import load
 from training.data.sine_windows import windows
 from training.export import SHIPPED
 from training.parity.proof import ATOL
 from training.parity.tasks import BATCH_SIZES, MAX_GROWTH
+from training.recipes.lines import LINE_RECIPES, LineRecipe
 from training.recipes.shipped import RECIPES, Recipe
 from training.recipes.tutorials import TUTORIALS
 
 ROOT = Path(models.__file__).parent
 LARGEST = 2_000_000  # bytes of a file
+LARGEST_LINE_READER = 3_200_000
 # The least accuracy on MNIST's test images of each classifier that ships, and the longest training
 # in minutes, on whatever machine it was.
 FLOORS = {"accurate": 0.995, "gru": 0.993, "lstm": 0.994, "rnn": 0.992}
@@ -36,7 +40,17 @@ GRAPHS = {
     "sine": "sine",
 }  # of the other tasks, and the recipe of each
 STREAMS = tuple(f"{name}-rows" for name in CAUSAL)  # what reads row by row, beside each
-ALL = sorted([*NAMES, *STREAMS, *GRAPHS])
+ALL = sorted([*NAMES, *STREAMS, *GRAPHS, "numbers"])
+# The least share of lines without a fault, by kind, of those composed of MNIST's test digits.
+LINE_FLOORS = {
+    "accuracy_clean_single": 0.98,
+    "accuracy_clean_apart": 0.96,
+    "accuracy_clean_touching": 0.92,
+    "accuracy_apart": 0.93,
+    "accuracy_touching": 0.88,
+    "accuracy_cells": 0.90,
+    "accuracy_other": 0.95,
+}
 each_graph = pytest.mark.parametrize("name", GRAPHS)
 
 
@@ -59,13 +73,14 @@ def opened(name: str, kind: Kind) -> Backend:
 
 def test_these_and_no_others_are_shipped() -> None:
     assert [folder.name for folder in manifest.discover(ROOT)] == ALL
-    assert set(SHIPPED) == {*NAMES, *GRAPHS.values()}
+    assert set(SHIPPED) == {*NAMES, *GRAPHS.values(), "numbers"}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_no_file_is_large(name: str) -> None:
     for path in (ROOT / name).iterdir():
-        assert path.stat().st_size <= LARGEST, path
+        largest = LARGEST_LINE_READER if name == "numbers" else LARGEST
+        assert path.stat().st_size <= largest, path
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -133,6 +148,41 @@ def test_the_recipe_of_today_made_it_and_it_keeps_the_floor(shipped: Manifest) -
     assert Recipe.from_dict(dict(shipped.recipe)) == recipe
     assert shipped.metric("test", "accuracy").value >= FLOORS[shipped.name]
     assert shipped.provenance["training_seconds"] <= LONGEST * 60
+
+
+def test_the_recipe_of_today_made_the_reader_of_lines_and_it_keeps_its_floors() -> None:
+    described = verified("numbers")
+    recipe = LINE_RECIPES["numbers"]
+    assert LineRecipe.from_dict(dict(described.recipe)) == recipe
+    assert described.labels == transcription.LABELS
+    accuracy = described.metric("test", "accuracy")
+    assert accuracy.value >= recipe.floors["mnist"]
+    for kind, floor in LINE_FLOORS.items():
+        assert described.metric("test", kind).value >= floor, kind
+    assert described.calibration is not None
+    assert described.calibration.calibration_error < 0.03
+    cpu = [row for row in described.parity if "cuda" not in row.provider.lower()]
+    assert [(row.backend, row.batch_size) for row in cpu] == [
+        (form, size) for form in ("eager", *get_args(Kind)) for size in BATCH_SIZES
+    ]
+    for row in described.parity:
+        assert row.max_difference <= ATOL
+        assert row.agreed == row.n == accuracy.n
+        assert row.accuracy == accuracy.value
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_lines_of_test_digits_are_read_as_the_manifest_says(kind: Kind, mnist_root: Path) -> None:
+    digits = Digits(load("mnist", mnist_root).test)
+    backend = opened("numbers", kind)
+    right = 0
+    for seed in range(100):
+        line = draw_clean(digits, np.random.default_rng(seed), "apart")
+        strips = transcription.views(np.asarray(line.strip / 255, np.float32))
+        found = transcription.average(backend.run({"strips": strips})["log_probabilities"])
+        right += tuple(s.label for s in transcription.decode(found)) == line.labels
+    assert right >= 93
 
 
 def test_every_form_was_proven_at_every_batch_size(shipped: Manifest) -> None:

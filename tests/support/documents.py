@@ -21,6 +21,7 @@ from service.errors import known_errors
 from service.settings import PREFIX, Settings
 from tests.support.project import ROOT
 from tests.support.servers import request_path
+from training.recipes.plain import score_name
 from training.recipes.shipped import RECIPES
 
 # Of the table of what is known after a row.
@@ -172,7 +173,7 @@ def shipped() -> str:
     for folder in discover(Path(models.__file__).parent):
         manifest = read(folder)
         made, trained = manifest.provenance, manifest.provenance["trained_with"]
-        [test] = [metric for metric in manifest.metrics if metric.split == "test"]
+        test = manifest.metric("test", score_name(manifest.task))
         score = f"{test.value:.2%} right" if test.name == "accuracy" else f"error {test.value:.4f}"
         threads = f"{trained['threads']} thread{'s' * (trained['threads'] != '1')}"
         rows.append(

@@ -118,6 +118,12 @@ _SKELETONS: tuple[tuple[str, ...], ...] = (
 _DIGITS = tuple(tuple(pen_strokes.parse(text) for text in texts) for texts in _SKELETONS)
 
 
+def draw_digit(digit: int, random: pen_strokes.Random, *, slant: float) -> pen_strokes.Ink:
+    """Draw one `digit`, (128, 128) uint8; `slant` is its largest, as of `pen_strokes.draw`."""
+    ways = _DIGITS[digit]
+    return pen_strokes.draw(ways[random.integers(len(ways))], random, slant=slant)
+
+
 def draw(count: int, seed: int) -> Split:
     """Draw `count` digits, equally many of each, in the ways of writing them with equal chance.
 
@@ -129,7 +135,6 @@ def draw(count: int, seed: int) -> Split:
     labels = random.permutation(np.arange(count) % 10)
     images = np.empty((count, 28, 28), np.uint8)
     for index, label in enumerate(labels):
-        ways = _DIGITS[label]
-        ink = pen_strokes.draw(ways[random.integers(len(ways))], random)
+        ink = draw_digit(int(label), random, slant=0.3)
         images[index] = to_mnist(ink / 255)
     return Split(torch.from_numpy(images), torch.from_numpy(labels))

@@ -99,9 +99,15 @@ _SIGNS = (
     "0,90 15,20 30,90 45,20 60,90 75,20 95,90",  # a row of loops, as a signature has
     "5,85 20,15 / 30,85 / 45,20 / 55,80 / 75,10 95,60",
 )
+_LETTERS = tuple(pen_strokes.parse(text) for text in _LATIN)
 _SKELETONS = tuple(pen_strokes.parse(text) for text in _GREEK + _LATIN + _CYRILLIC + _SIGNS)
 
 
 def draw(random: Random) -> Ink:
     """Draw one of them, (128, 128) uint8, light ink on dark."""
     return pen_strokes.draw(_SKELETONS[random.integers(len(_SKELETONS))], random)
+
+
+def draw_letter(random: Random) -> Ink:
+    """Draw one of the Latin letters, upright as in a word, (128, 128) uint8."""
+    return pen_strokes.draw(_LETTERS[random.integers(len(_LETTERS))], random, slant=0.15)

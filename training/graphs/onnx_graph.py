@@ -3,7 +3,7 @@
 The graph is not traced, so that its weights are constants, which ONNX Runtime's CUDA provider needs
 to cache them, no state is built from shapes, and the batch axis cannot freeze.
 `training.graphs.recurrent_nodes` writes the recurrent layers, `training.graphs.renet_nodes` those
-of a ReNet.
+of a ReNet, `training.graphs.line_reader_nodes` a reader of lines.
 """
 
 from functools import singledispatch
@@ -13,6 +13,7 @@ import onnx
 from torch import nn
 
 from training.graphs.graph_builder import GraphBuilder
+from training.graphs.line_reader_nodes import add_line_reader
 from training.graphs.recurrent_nodes import (
     Layout,
     add_row_layers,
@@ -22,6 +23,7 @@ from training.graphs.recurrent_nodes import (
 from training.graphs.renet_nodes import add_renet
 from training.networks.configuration import COLUMNS, ROWS
 from training.networks.interface import interface
+from training.networks.line_reader import LineReader
 from training.networks.modules import (
     Autoencoder,
     ConvolutionalClassifier,
@@ -87,6 +89,13 @@ def _(network: ReNetClassifier, graph: GraphBuilder) -> None:
     centred = graph.add("Sub", "rows", graph.constant("mean", network.mean))
     rows = graph.add("Div", centred, graph.constant("std", network.std))
     _linear(graph, network.head, "head", add_renet(graph, network, rows), out="logits")
+
+
+@_write.register
+def _(network: LineReader, graph: GraphBuilder) -> None:
+    states = add_line_reader(graph, network, "strips")
+    logits = _linear_at_each_step(graph, network.head, states)
+    graph.add("LogSoftmax", logits, axis=2, out="log_probabilities")
 
 
 @_write.register
@@ -169,8 +178,8 @@ def _linear(graph: GraphBuilder, layer: nn.Linear, name: str, value: str, out: s
     return graph.add("Gemm", value, weight, graph.constant(f"{name}.bias", layer.bias), out=out)
 
 
-def _linear_at_each_step(graph: GraphBuilder, layer: nn.Linear, states: str, out: str) -> None:
-    """Write the layer `head`: states (steps, batch, in) to the output `out` (batch, steps, ...)."""
+def _linear_at_each_step(graph: GraphBuilder, layer: nn.Linear, states: str, out: str = "") -> str:
+    """Write the layer `head`: states (steps, batch, in) to `out` (batch, steps, ...); its name."""
     ordered = graph.add("Transpose", states, perm=[1, 0, 2])  # (batch, steps, in)
     product = graph.add("MatMul", ordered, graph.constant("head.weight", layer.weight.T))
-    graph.add("Add", product, graph.constant("head.bias", layer.bias), out=out)
+    return graph.add("Add", product, graph.constant("head.bias", layer.bias), out=out)

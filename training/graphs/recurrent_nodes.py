@@ -159,6 +159,34 @@ def _one_node(
     return outputs
 
 
+def add_both_directions(
+    graph: GraphBuilder, recurrent: nn.RNNBase, layer: int, steps: str, name: str
+) -> str:
+    """Write one bidirectional layer called `name` that reads `steps` (steps, batch, in).
+
+    Returns:
+        The name of its states (steps, 2 directions, batch, hidden).
+
+    """
+    # PyTorch multiplies the reset gate after the linear map, ONNX by default before it.
+    attributes: dict[str, Any] = {"linear_before_reset": 1} if isinstance(recurrent, nn.GRU) else {}
+    ways = [layer_weights(recurrent, f"l{layer}{end}") for end in ("", "_reverse")]
+    constants = [
+        graph.constant(f"{name}.{key}", np.stack([way[key] for way in ways]))
+        for key in ("W", "R", "B")
+    ]
+    graph.add_many(
+        type(recurrent).__name__,
+        [steps, *constants],
+        [f"{name}.states"],
+        name,
+        hidden_size=recurrent.hidden_size,
+        direction="bidirectional",
+        **attributes,
+    )
+    return f"{name}.states"
+
+
 def _unrolled(graph: GraphBuilder, recurrent: nn.RNNBase, steps: str) -> list[str]:
     """Write all layers with two nodes a step, h = f(W x + b + R h).
 

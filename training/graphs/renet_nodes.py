@@ -5,14 +5,11 @@ hidden), and a single transposition makes of them the steps of the next sweep. `
 the number of images, so that no shape is computed.
 """
 
-from typing import Any
-
 import numpy as np
 from torch import nn
 
-from models.arrays import Floats
 from training.graphs.graph_builder import GraphBuilder
-from training.graphs.recurrent_nodes import layer_weights
+from training.graphs.recurrent_nodes import add_both_directions
 from training.networks.configuration import COLUMNS, ROWS
 from training.networks.modules import PATCH, ReNetClassifier, ReNetStage
 
@@ -77,27 +74,8 @@ def _sweep(graph: GraphBuilder, layer: nn.RNNBase, name: str, steps: str, side: 
         The name of its states (side, 2, batch * side, hidden).
 
     """
-    # PyTorch multiplies the reset gate after the linear map, ONNX by default before it.
-    attributes: dict[str, Any] = {"linear_before_reset": 1} if isinstance(layer, nn.GRU) else {}
     joined = _reshape(graph, steps, (side, -1, layer.input_size), f"{name}.steps")
-    weights = _both_directions(layer)
-    constants = [graph.constant(f"{name}.{key}", weights[key]) for key in ("W", "R", "B")]
-    graph.add_many(
-        type(layer).__name__,
-        [joined, *constants],
-        [f"{name}.states"],
-        name,
-        hidden_size=layer.hidden_size,
-        direction="bidirectional",
-        **attributes,
-    )
-    return f"{name}.states"
-
-
-def _both_directions(layer: nn.RNNBase) -> dict[str, Floats]:
-    """The weights of a bidirectional layer as ONNX has them, forwards and backwards stacked."""
-    ways = [layer_weights(layer, "l0"), layer_weights(layer, "l0_reverse")]
-    return {key: np.stack([way[key] for way in ways]) for key in ("W", "R", "B")}
+    return add_both_directions(graph, layer, 0, joined, name)
 
 
 def _reshape(graph: GraphBuilder, value: str, shape: tuple[int, ...], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Configurations of the six kinds of networks, as validated data.
+"""Configurations of the seven kinds of networks, as validated data.
 
 `training.networks.modules.build` makes the network. Every recipe uses one of these kinds; what
 differs between two networks of a kind is a field.
@@ -81,6 +81,39 @@ class ReNetConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LineReaderConfig:
+    """A recurrent reader of lines: convolutions, layers in both directions, classes for each step.
+
+    It is trained with CTC (Graves et al. 2006), so that a line needs no cuts between its digits.
+
+    Raises:
+        RecipeError: a field is outside its range.
+
+    """
+
+    cell: GatedCell
+    hidden_size: int  # units of each layer, in each direction
+    num_layers: int = 2
+    # Channels of the 3 x 3 convolutions before each of three poolings, which halve the height; the
+    # first halves the width, too, so that a step is two columns.
+    stages: tuple[tuple[int, ...], ...]
+    features: int  # numbers that the convolutions give the recurrent layers at each step
+    dropout: float = 0.0  # share of the numbers before and between the layers that training drops
+
+    def __post_init__(self) -> None:
+        check_choice(self, "cell", get_args(GatedCell))
+        check_counts(self, "hidden_size", "num_layers", "features")
+        if len(self.stages) != 3 or not all(
+            stage and all(isinstance(c, int) and 1 <= c <= 1024 for c in stage)
+            for stage in self.stages
+        ):
+            raise RecipeError(
+                f"stages is {self.stages}, expected three tuples of channels in [1, 1024]"
+            )
+        check_range(self, "dropout", 0.0, 0.9)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DenseConfig:
     """A classifier of fully connected layers with a nonlinearity between them.
 
@@ -154,6 +187,7 @@ class RegressorConfig:
 Architecture = (
     RecurrentConfig
     | ReNetConfig
+    | LineReaderConfig
     | DenseConfig
     | ConvolutionalConfig
     | AutoencoderConfig

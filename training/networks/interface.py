@@ -5,8 +5,10 @@ from functools import singledispatch
 
 from torch import nn
 
+from models import transcription
 from models.manifest import State, Tensor
 from training.networks.configuration import CLASSES, COLUMNS, ROWS
+from training.networks.line_reader import LineReader
 from training.networks.modules import (
     Autoencoder,
     ConvolutionalClassifier,
@@ -69,6 +71,25 @@ def interface(network: nn.Module) -> Interface:
 @interface.register(ConvolutionalClassifier)
 def _(_network: nn.Module) -> Interface:
     return Interface(inputs=(_ROWS,), outputs=(_LOGITS,))
+
+
+@interface.register
+def _(_network: LineReader) -> Interface:
+    strips = Tensor(
+        name="strips",
+        dtype="float32",
+        dims=("batch", transcription.HEIGHT, "width"),
+        range=(0.0, 1.0),
+        meaning="lines of digits, light ink on dark, the ink 26 pixels high and 8 from either end",
+    )
+    log_probabilities = Tensor(
+        name="log_probabilities",
+        dtype="float32",
+        dims=("batch", "steps", transcription.CLASSES),
+        meaning="at each step of two columns: ten digits, a separator, another character, and "
+        "CTC's blank",
+    )
+    return Interface(inputs=(strips,), outputs=(log_probabilities,))
 
 
 @interface.register

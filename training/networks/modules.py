@@ -1,6 +1,7 @@
 """The networks: classifiers of digits, an autoencoder with its two halves, a sequence regressor.
 
-`build` makes a network from its configuration. All take float32 pixels in [0, 1]; a network that
+The reader of lines has a module of its own, `training.networks.line_reader`. `build` makes
+a network from its configuration. All take float32 pixels in [0, 1]; a network that
 wants them normalised does it itself.
 """
 
@@ -20,11 +21,13 @@ from training.networks.configuration import (
     ConvolutionalConfig,
     DenseConfig,
     GatedCell,
+    LineReaderConfig,
     Nonlinearity,
     RecurrentConfig,
     RegressorConfig,
     ReNetConfig,
 )
+from training.networks.line_reader import LineReader
 
 # Mean and standard deviation of the pixels of MNIST's 60,000 training images, in [0, 1].
 PIXEL_MEAN: Final = 0.1307
@@ -42,6 +45,8 @@ def build(architecture: Architecture) -> nn.Module:
             return RowClassifier(architecture)
         case ReNetConfig():
             return ReNetClassifier(architecture)
+        case LineReaderConfig():
+            return LineReader(architecture)
         case DenseConfig():
             return DenseClassifier(architecture)
         case ConvolutionalConfig():

@@ -1,5 +1,6 @@
 """Parity candidates: the graphs that a trained network is published as, each with its task."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,12 @@ from torch import nn
 from models.arrays import Arrays, Floats
 from models.manifest import Task
 from training.data.datasets import DataSet, as_rows
+from training.data.line_composition import Line
 from training.data.sine_windows import STEPS, windows
 from training.networks.interface import interface
 from training.networks.modules import Autoencoder, RowClassifier, SequenceRegressor
 from training.networks.row_streams import row_stream
+from training.parity.lines import TranscriptionParity
 from training.parity.row_streams import RowStreamParity
 from training.parity.tasks import (
     REFERENCE_BATCH,
@@ -134,3 +137,8 @@ def stream_candidate(name: str, network: RowClassifier, data: DataSet) -> Parity
         task=RowStreamParity(data.test, logits, states, dims),
         whole=name,
     )
+
+
+def line_candidate(name: str, network: nn.Module, lines: Sequence[Line]) -> ParityCandidate:
+    """The graph of a reader of `lines`, in eval mode on the CPU."""
+    return ParityCandidate(name=name, network=network, task=TranscriptionParity(lines))

@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 import torch
 
+from models import transcription
 from models.manifest import FILENAME, File, Manifest, Metric, RowReading
 from models.publish import publish, staging
 from training.graphs.onnx_graph import write_onnx
@@ -74,12 +75,12 @@ def describe(
 ) -> Manifest:
     """The manifest of a graph that is not proven yet; a row stream has its `row_reading`."""
     graph = interface(candidate.network)
-    digits = tuple(str(digit) for digit in range(CLASSES))
+    labels = {"classify": tuple(map(str, range(CLASSES))), "transcribe": transcription.LABELS}
     return Manifest(
         name=candidate.name,
         task="classify_rows" if row_reading else trained.task,
         recipe=trained.recipe,
-        labels=digits if trained.task == "classify" else (),
+        labels=labels.get(trained.task, ()),
         inputs=graph.inputs,
         outputs=graph.outputs,
         states=graph.states,
@@ -125,10 +126,11 @@ def _out_of_bound(trained: TrainedModel, report: ParityReport) -> list[str]:
     if not report.rows or bound is None:
         return []
     dataset = trained.provenance["dataset"]
-    if trained.task == "classify" and report.score < bound:
+    scored = trained.task in ("classify", "transcribe")
+    if scored and report.score < bound:
         found = f"floor: test accuracy is {report.score:.2%}, "
         asked = f"at least {bound:.2%} on {dataset}"
-    elif trained.task != "classify" and not report.score <= bound:
+    elif not scored and not report.score <= bound:
         found = f"ceiling: the test's mean squared error is {report.score:.4f}, "
         asked = f"at most {bound:.4f} on {dataset}"
     else:

@@ -15,17 +15,28 @@ from training.networks.row_streams import reads_row_by_row, row_stream
 from training.parity.candidates import (
     ParityCandidate,
     graph_names,
+    line_candidate,
     parity_candidates,
     stream_candidate,
     stream_name,
 )
+from training.publication.line_scores import (
+    CALIBRATION_LINES,
+    calibrate_lines,
+    read_lines,
+    scores_by_kind,
+    test_lines,
+)
 from training.publication.row_scores import RowScores, score_rows
+from training.recipes.lines import LINE_RECIPES, LineRecipe
 from training.recipes.shipped import RECIPES, Recipe
 from training.recipes.tutorials import TUTORIALS, Tutorial
 from training.runs import checkpoint, run_folder, seed_runs
 from training.runs.checkpoint import Checkpoint
+from training.runs.progress_bar import progress_bar
 from training.trainers.calibration import calibrate
-from training.trainers.trainer import Evaluation, evaluate
+from training.trainers.line_trainer import VALIDATION_LINES, validation_lines
+from training.trainers.trainer import Evaluation, best_of, evaluate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +59,8 @@ def published_names(name: str, data: DataSet | None) -> tuple[str, ...]:
         run = run_folder.run_name(name, data.name)
         streams = (stream_name(run),) if reads_row_by_row(RECIPES[name].network) else ()
         return (*graph_names(run, "classify"), *streams)
+    if name in LINE_RECIPES and data:
+        return (run_folder.run_name(name, data.name),)
     recipe = TUTORIALS[name].recipe
     dataset = seed_runs.dataset_name(seed_runs.data_for(recipe, data))
     return graph_names(run_folder.run_name(name, dataset), recipe.task)
@@ -99,16 +112,48 @@ def of_classifier(
         metrics=(Metric(split="validation", name="accuracy", value=validation.accuracy, n=n),),
         calibration=calibration,
         row_scores=row_scores,
-        provenance={
-            "dataset": finished.dataset,
-            "digests": finished.digests,
-            "seed": finished.recipe.seed,
-            "epochs": len(finished.history),
-            "training_seconds": round(sum(epoch.seconds for epoch in finished.history), 1),
-            "trained_with": finished.environment,
-            **provenance,
-        },
+        provenance={**_provenance(finished), **provenance},
     )
+
+
+def from_line_recipe(
+    recipe: LineRecipe, data: DataSet, device: torch.device, runs_dir: Path
+) -> TrainedModel:
+    """The best network of the run of `recipe` in `runs_dir`, which is finished first if need be.
+
+    Raises:
+        As `from_recipe` does.
+
+    """
+    name = run_folder.run_name(recipe.name, data.name)
+    finished = run_folder.finish(runs_dir / name, recipe, data, device)
+    network = checkpoint.best_network(runs_dir / name, finished)
+    tests = test_lines(data)
+    with progress_bar(len(tests) + CALIBRATION_LINES, "read", unit="line") as bar:
+        readings = read_lines(network, validation_lines(data, CALIBRATION_LINES), bar.update)
+        tested = read_lines(network, [line for _, line in tests], bar.update)
+    best = best_of(finished.history).validation_accuracy
+    metrics = [Metric(split="validation", name="accuracy", value=best, n=VALIDATION_LINES)]
+    return TrainedModel(
+        task="transcribe",
+        recipe=finished.recipe.to_dict(),
+        candidates=(line_candidate(name, network, [line for _, line in tests]),),
+        bound=finished.recipe.floors.get(data.name),
+        metrics=(*metrics, *scores_by_kind([kind for kind, _ in tests], tested)),
+        calibration=calibrate_lines(readings),
+        provenance=_provenance(finished),
+    )
+
+
+def _provenance(finished: checkpoint.Checkpoint) -> dict[str, Any]:
+    return {
+        "dataset": finished.dataset,
+        "digests": finished.digests,
+        "seed": finished.recipe.seed,
+        "epochs": len(finished.history),
+        "training_seconds": round(sum(epoch.seconds for epoch in finished.history), 1),
+        "trained_with": finished.environment,
+    }
 
 
 def from_tutorial(

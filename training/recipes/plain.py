@@ -19,7 +19,9 @@ REGRESSION_DATA = "waves"  # a regression's data set, in records of runs and in 
 
 def score_name(task: Task) -> str:
     """The name of this task's score, as in a manifest's metrics."""
-    return "accuracy" if task == "classify" else "mean_squared_error"
+    return (
+        "accuracy" if task in ("classify", "classify_rows", "transcribe") else "mean_squared_error"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

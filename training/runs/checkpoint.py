@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from training.data.datasets import DataSet
 from training.errors import CheckpointError, RecipeError
 from training.networks.modules import build
+from training.recipes.lines import LineRecipe
 from training.recipes.shipped import Recipe
 from training.runs import run_files
 from training.runs.run_files import DamagedFileError, ForeignFileError
+from training.trainers.line_trainer import LineTrainer
 from training.trainers.trainer import Epoch, Trainer
 
 FILENAME = "checkpoint.json"
@@ -28,12 +30,15 @@ VERSION = 2
 
 _RESTART = "train again with --restart"
 
+AnyRecipe = Recipe | LineRecipe
+AnyTrainer = Trainer | LineTrainer
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """The content of `checkpoint.json`."""
 
-    recipe: Recipe
+    recipe: AnyRecipe
     dataset: str
     digests: dict[str, str]  # of the data set's files
     history: list[Epoch]
@@ -46,7 +51,7 @@ class Checkpoint:
         return len(self.history) >= self.recipe.epochs
 
 
-def save(folder: Path, trainer: Trainer, environment: Mapping[str, str]) -> None:
+def save(folder: Path, trainer: AnyTrainer, environment: Mapping[str, str]) -> None:
     """Write the trainer's state after its last finished epoch, or before the first.
 
     Raises:
@@ -87,12 +92,26 @@ def find(folder: Path) -> Checkpoint | None:
     if document.pop("version") != VERSION:
         raise CheckpointError(f"{path} was written by another version of RowReader; {_RESTART}")
     try:
-        recipe = Recipe.from_dict(document.pop("recipe"))
+        recipe = _recipe(document.pop("recipe"))
         history = [Epoch(**epoch) for epoch in document.pop("history")]
         checkpoint = Checkpoint(recipe=recipe, history=history, **document)
     except (KeyError, TypeError, AttributeError, RecipeError) as error:
         raise run_files.damaged(path, error, _RESTART) from error
     return checkpoint if checkpoint.tensors else None
+
+
+def _recipe(fields: dict[str, Any]) -> AnyRecipe:
+    """The recipe of these JSON data; only that of a reader of lines has phases."""
+    return LineRecipe.from_dict(fields) if "phases" in fields else Recipe.from_dict(fields)
+
+
+def differences(mine: AnyRecipe, other: AnyRecipe) -> list[str]:
+    """The fields that `other` has otherwise; its kind alone, if that is another one."""
+    if isinstance(mine, LineRecipe) and isinstance(other, LineRecipe):
+        return mine.differences(other)
+    if isinstance(mine, Recipe) and isinstance(other, Recipe):
+        return mine.differences(other)
+    return [f"kind: {type(mine).__name__} -> {type(other).__name__}"]
 
 
 def marks_run(folder: Path) -> bool:
@@ -125,7 +144,7 @@ def load(folder: Path) -> Checkpoint:
     raise CheckpointError(f"{folder} holds no checkpoint; train first")
 
 
-def restore(folder: Path, checkpoint: Checkpoint, trainer: Trainer) -> None:
+def restore(folder: Path, checkpoint: Checkpoint, trainer: AnyTrainer) -> None:
     """Bring a new trainer of the same recipe and data to the state in the checkpoint.
 
     Raises:
@@ -133,9 +152,9 @@ def restore(folder: Path, checkpoint: Checkpoint, trainer: Trainer) -> None:
             unreadable.
 
     """
-    if differences := checkpoint.recipe.differences(trainer.recipe):
+    if changes := differences(checkpoint.recipe, trainer.recipe):
         raise CheckpointError(
-            f"{folder} was trained by another recipe ({'; '.join(differences)}): it cannot be "
+            f"{folder} was trained by another recipe ({'; '.join(changes)}): it cannot be "
             f"resumed; {_RESTART}"
         )
     check_data(folder, checkpoint, trainer.data)
@@ -183,11 +202,11 @@ def check_data(folder: Path, checkpoint: Checkpoint, data: DataSet) -> None:
 _NETWORK, _AVERAGE, _BEST, _OPTIMIZER = "network.", "average.", "best.", "optimizer."
 
 
-def _modules(trainer: Trainer) -> dict[str, nn.Module]:
+def _modules(trainer: AnyTrainer) -> dict[str, nn.Module]:
     return {_NETWORK: trainer.network, _AVERAGE: trainer.averaged, _BEST: trainer.best}
 
 
-def _tensors(trainer: Trainer) -> dict[str, Tensor]:
+def _tensors(trainer: AnyTrainer) -> dict[str, Tensor]:
     tensors = {
         prefix + name: tensor
         for prefix, module in _modules(trainer).items()

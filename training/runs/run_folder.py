@@ -1,9 +1,9 @@
-"""The folder `runs/NAME/` of a run of `training.trainers.trainer`: trained, resumed, restarted.
+"""The folder `runs/NAME/` of a run of a recipe that ships: trained, resumed, restarted.
 
 checkpoint.json, epoch-NNNN.safetensors    the state, see `training.runs.checkpoint`
 metrics.csv                                one row an epoch
 events.out.tfevents.*                      the same for TensorBoard
-learning_curve.png, confusion_matrix.png   drawn when the run ends
+learning_curve.png, confusion_matrix.png   drawn when the run ends; of lines, the curve alone
 
 Beside it the process that trains there holds the lock `runs/.NAME.lock`.
 """
@@ -23,12 +23,13 @@ from torch.utils.tensorboard import SummaryWriter
 
 from training.data.datasets import DataSet
 from training.errors import CheckpointError
+from training.recipes.lines import LineRecipe
 from training.recipes.plain import REGRESSION_DATA
-from training.recipes.shipped import Recipe
 from training.runs import checkpoint, run_files, run_plots
-from training.runs.checkpoint import Checkpoint
+from training.runs.checkpoint import AnyRecipe, AnyTrainer, Checkpoint
 from training.runs.environment import environment
 from training.runs.progress_bar import progress_bar
+from training.trainers.line_trainer import LineTrainer
 from training.trainers.trainer import Epoch, Trainer, evaluate
 
 Existing = Literal["refuse", "resume", "restart"]
@@ -61,8 +62,8 @@ def run_name(recipe: str, dataset: str) -> str:
 
 
 def train(
-    folder: Path, recipe: Recipe, data: DataSet, device: torch.device, existing: Existing
-) -> Trainer:
+    folder: Path, recipe: AnyRecipe, data: DataSet, device: torch.device, existing: Existing
+) -> AnyTrainer:
     """Train `recipe` in `folder` to the end; `existing` says what to do with an earlier run there.
 
     Raises:
@@ -91,7 +92,7 @@ def train(
 
 def finish(
     folder: Path,
-    recipe: Recipe,
+    recipe: AnyRecipe,
     data: DataSet,
     device: torch.device,
     first: nn.Module | None = None,
@@ -113,7 +114,7 @@ def finish(
             _train_to_end(folder, _resume(folder, found, found.recipe, data, device))
         finished = checkpoint.load(folder)
     checkpoint.check_data(folder, finished, data)
-    if changes := finished.recipe.differences(recipe):
+    if changes := checkpoint.differences(finished.recipe, recipe):
         print(
             f"note: {folder} was trained by its own variant of the recipe ({'; '.join(changes)} "
             "today); `python -m training.train --restart` would train it as it stands today"
@@ -146,11 +147,11 @@ def locked(folder: Path) -> Iterator[None]:
 
 def start(
     folder: Path,
-    recipe: Recipe,
+    recipe: AnyRecipe,
     data: DataSet,
     device: torch.device,
     first: nn.Module | None = None,
-) -> Trainer:
+) -> AnyTrainer:
     """A trainer before its first epoch; an earlier run in `folder` is removed.
 
     It begins with the weights of `first`, if there is one.
@@ -170,8 +171,10 @@ def start(
 
 
 def _trainer(
-    recipe: Recipe, data: DataSet, device: torch.device, first: nn.Module | None = None
-) -> Trainer:
+    recipe: AnyRecipe, data: DataSet, device: torch.device, first: nn.Module | None = None
+) -> AnyTrainer:
+    if isinstance(recipe, LineRecipe):
+        return LineTrainer(recipe, data, device)
     if recipe.hands or recipe.outliers:
         print(f"{recipe.name}: drawing what it learns beside the data set, up to half a minute")
     return Trainer(recipe, data, device, first)
@@ -193,25 +196,24 @@ def _files_of_run(folder: Path) -> set[Path]:
 
 
 def _resume(
-    folder: Path, found: Checkpoint, recipe: Recipe, data: DataSet, device: torch.device
-) -> Trainer:
+    folder: Path, found: Checkpoint, recipe: AnyRecipe, data: DataSet, device: torch.device
+) -> AnyTrainer:
     trainer = _trainer(recipe, data, device)
     checkpoint.restore(folder, found, trainer)
     return trainer
 
 
-def _train_to_end(folder: Path, trainer: Trainer) -> None:
+def _train_to_end(folder: Path, trainer: AnyTrainer) -> None:
     """Train with a progress bar, save after every epoch, and draw the plots."""
     _write_metrics(folder, trainer.history)  # without what was written after the last checkpoint
-    images = len(trainer.data.train)
     epochs = len(trainer.history)
     with (
         SummaryWriter(str(folder), purge_step=epochs + 1) as board,
         progress_bar(
-            trainer.recipe.epochs * images,
+            trainer.samples,
             folder.name,
-            initial=epochs * images,
-            unit="img",
+            initial=trainer.samples_done,
+            unit="line" if isinstance(trainer, LineTrainer) else "img",
             unit_scale=True,
         ) as bar,
     ):
@@ -227,10 +229,12 @@ def _train_to_end(folder: Path, trainer: Trainer) -> None:
     _draw_plots(folder, trainer)
 
 
-def _draw_plots(folder: Path, trainer: Trainer) -> None:
+def _draw_plots(folder: Path, trainer: AnyTrainer) -> None:
+    run_plots.learning_curve(trainer.history, folder / _LEARNING_CURVE, folder.name)
+    if isinstance(trainer, LineTrainer):
+        return
     validation = trainer.data.validation
     predictions = evaluate(trainer.best, validation).predictions
-    run_plots.learning_curve(trainer.history, folder / _LEARNING_CURVE, folder.name)
     run_plots.confusion_matrix(
         validation.labels.cpu(), predictions, folder / _CONFUSION_MATRIX, folder.name
     )

@@ -25,7 +25,7 @@ def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
 
     """
     logits = logits.double()
-    temperature = _temperature(logits, labels)
+    temperature = fit_temperature(logits, labels)
     confidence = (logits / temperature).softmax(dim=1).amax(dim=1)
     threshold = torch.quantile(confidence, REJECTED).item()
     return Calibration(
@@ -52,8 +52,8 @@ def calibration_error(logits: Tensor, labels: Tensor) -> float:
     return gap.abs().sum().item() / len(labels)
 
 
-def _temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature with the least cross-entropy."""
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """The temperature of logits (n, classes) with the least cross-entropy."""
 
     def loss(log_temperature: float) -> float:
         scale = torch.tensor(log_temperature).exp()

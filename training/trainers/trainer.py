@@ -32,14 +32,14 @@ DIVERGENCE_CHECK = 50  # steps between two checks of the loss; a check waits for
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """The results of one pass over the training images."""
+    """The results of one pass over the training images, or of one epoch's lines."""
 
     number: int  # from 1
     step: int  # optimiser steps since the start
     learning_rate: float  # of the last step
-    train_loss: float  # mean cross-entropy in nats over the augmented images
-    validation_loss: float  # of the averaged weights
-    validation_accuracy: float  # of the averaged weights, in [0, 1]
+    train_loss: float  # mean cross-entropy in nats over the augmented images; CTC's of a label
+    validation_loss: float  # of the averaged weights; CTC's of a line
+    validation_accuracy: float  # of the averaged weights, in [0, 1]; of whole lines
     images_per_second: float
     seconds: float  # training and validation together
 
@@ -98,6 +98,16 @@ class Trainer:
     def steps_per_epoch(self) -> int:
         """Optimiser steps in one pass over the training images."""
         return math.ceil(len(self.data.train) / self.recipe.batch_size)
+
+    @property
+    def samples(self) -> int:
+        """Images of all epochs, but for those that are drawn beside them."""
+        return self.recipe.epochs * len(self.data.train)
+
+    @property
+    def samples_done(self) -> int:
+        """Those of the epochs that are done."""
+        return len(self.history) * len(self.data.train)
 
     @property
     def best_epoch(self) -> Epoch:

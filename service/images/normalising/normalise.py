@@ -46,10 +46,10 @@ def normalise(picture: Picture) -> Reading:
     if rows is None:
         picture = Picture(pixel_blocks.collapse_blocks(picture.pixels), picture.white)
         rows = as_mnist(picture.pixels, picture.white)
-    return _read(_to_bytes(picture), _SHEETS_DEEP) if rows is None else Reading(rows)
+    return _read(to_bytes(picture), _SHEETS_DEEP) if rows is None else Reading(rows)
 
 
-def _to_bytes(picture: Picture) -> Bytes:
+def to_bytes(picture: Picture) -> Bytes:
     """Scale deeper pixels so that their range fills 8 bits, which are enough to find ink."""
     pixels = picture.pixels
     if pixels.dtype == np.uint8:
@@ -171,7 +171,7 @@ def _read_sheet(pixels: Bytes, grey: Bytes, found: Ink | None, sheets: int) -> R
     lying = sheet.find_sheet(grey)
     if lying is None or (found is not None and not is_of_sheet(lying, grey, found)):
         return None
-    inner = _read(sheet.cut_out(pixels, lying, 2 * _VIEW), sheets - 1)
+    inner = _read(sheet.cut_out(pixels, lying, 2 * _VIEW).pixels, sheets - 1)
     return inner if inner.finding not in ("blank", "not_a_digit") else None
 
 

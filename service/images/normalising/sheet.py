@@ -6,6 +6,7 @@ sharp rim.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -177,7 +178,19 @@ def erode(mask: Mask, side: int, beyond: int = 0) -> Mask:
     return np.asarray(eroded, dtype=np.uint8)
 
 
-def cut_out(pixels: Bytes, sheet: Mask, longest: int) -> Bytes:
+@dataclass(frozen=True)
+class Cut:
+    """What lies on a sheet: `pixels`, each as large as `scale` of the picture's, from `origin` on.
+
+    `origin` is x and y in the picture's pixels.
+    """
+
+    pixels: Bytes
+    origin: tuple[float, float]
+    scale: float
+
+
+def cut_out(pixels: Bytes, sheet: Mask, longest: int) -> Cut:
     """Cut what lies on the `sheet` from `pixels`, its own background continued beyond its rim.
 
     Args:
@@ -189,13 +202,16 @@ def cut_out(pixels: Bytes, sheet: Mask, longest: int) -> Bytes:
     scale = max(pixels.shape[:2]) / max(sheet.shape)
     left, top, width, height = cv2.boundingRect(sheet)
     window = np.s_[top : top + height, left : left + width]
-    cut = shrink(crop(pixels, window, scale), longest)
+    whole = crop(pixels, window, scale)
+    cut = shrink(whole, longest)
     is_inside = _inside_rim(sheet[window], cut.shape[:2])
     ys, xs = np.flatnonzero(is_inside.any(axis=1)), np.flatnonzero(is_inside.any(axis=0))
+    x, y, smaller = left * scale, top * scale, whole.shape[1] / cut.shape[1]
     if not len(ys):
-        return cut
+        return Cut(cut, (x, y), smaller)
     inner = np.s_[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
-    return _continue_beyond(cut[inner], is_inside[inner])
+    origin = x + float(xs[0]) * smaller, y + float(ys[0]) * smaller
+    return Cut(_continue_beyond(cut[inner], is_inside[inner]), origin, smaller)
 
 
 # Width of a rim's shade, as a share of the long side. Larger: ink near the rim is lost; smaller:

@@ -16,7 +16,9 @@ from training.trainers.trainer import Trainer
 
 
 def train(folder: Path, existing: Existing = "refuse", **changes: Any) -> Trainer:
-    return run_folder.train(folder, small_recipe(**changes), digits(), CPU, existing)
+    trainer = run_folder.train(folder, small_recipe(**changes), digits(), CPU, existing)
+    assert isinstance(trainer, Trainer)
+    return trainer
 
 
 @pytest.fixture(scope="module")
