@@ -17,7 +17,7 @@ from models.manifest import ManifestError
 from models.publish import PublishError
 from training.errors import TrainingError
 from training.recipes.lines import LINE_RECIPES
-from training.recipes.shipped import RECIPES
+from training.recipes.shipped import RECIPES, Recipe
 from training.recipes.tutorials import TUTORIALS
 
 INTERRUPTED = 130  # the shell's exit status for Ctrl-C
@@ -139,12 +139,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def describe_recipes() -> str:
     """The recipes, a line each, for --help."""
     lines = [
-        f"  {recipe.name:5} {recipe.num_layers} x {recipe.hidden_size} {recipe.cell.upper()}, "
-        f"{recipe.epochs} epochs, at least {recipe.floors['mnist']:.1%} on MNIST's test images"
+        f"  {recipe.name:8} {_layers(recipe)}, {recipe.epochs} epochs, at least "
+        f"{recipe.floors['mnist']:.1%} on MNIST's test images"
         for recipe in RECIPES.values()
     ]
     lines += [
-        f"  {recipe.name} {recipe.num_layers} x {recipe.hidden_size} {recipe.cell.upper()} both "
+        f"  {recipe.name:8} {recipe.num_layers} x {recipe.hidden_size} {recipe.cell.upper()} both "
         f"ways, {recipe.epochs} epochs, at least "
         f"{recipe.floors['mnist']:.1%} of lines of MNIST's test images without a fault"
         for recipe in LINE_RECIPES.values()
@@ -152,3 +152,10 @@ def describe_recipes() -> str:
     width = max(map(len, TUTORIALS))
     plain = [f"  {name:{width}} {tutorial.summary}" for name, tutorial in TUTORIALS.items()]
     return "\n".join(["recipes:", *lines, "recipes of the tutorials:", *plain])
+
+
+def _layers(recipe: Recipe) -> str:
+    cell = recipe.cell.upper()
+    if recipe.renet:
+        return f"ReNet of {cell}s, {' and '.join(map(str, recipe.renet))} units"
+    return f"{recipe.num_layers} x {recipe.hidden_size} {cell}"

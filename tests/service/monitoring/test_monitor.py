@@ -40,6 +40,7 @@ def read(digit: int) -> Prediction:
         probabilities=[0.1] * 10,
         accepted=False,
         reason="low_confidence",
+        see=None,
         model="lstm",
         provider="CPUExecutionProvider",
     )
