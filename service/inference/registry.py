@@ -1,6 +1,7 @@
 """The registry: every published model checked, loaded and warmed up, or none of them."""
 
 import contextlib
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from service.inference.classifier import Classifier, classifier_problem
 from service.inference.model import Model
 from service.inference.row_classifier import RowClassifier
 from service.settings import Settings
+
+_log = logging.getLogger("rowreader")
 
 # TorchScript compiles itself anew in the first runs, once for one picture and once for several.
 _WARM_UP_BATCHES = (1, 1, 1, 32, 32, 32)
@@ -184,13 +187,22 @@ def _check_row_streams(manifests: Mapping[str, Manifest]) -> None:
 
 
 def _open(settings: Settings, folder: Path, manifest: Manifest) -> Backend:
-    """Open a backend and warm it up."""
+    """Open a backend and warm it up; OpenVINO's only where the manifest proves what it does."""
+    kind, exact = settings.backend, False
+    if kind == "openvino":
+        proven = {row.provider for row in manifest.parity if row.backend == kind}
+        if proven:
+            exact = not any("bf16" in provider for provider in proven)
+        else:
+            kind = "onnxruntime"
+            _log.info("Model %s is not proven with OpenVINO; ONNX Runtime runs it", manifest.name)
     backend = open_backend(
-        settings.backend,
+        kind,
         folder,
         manifest,
         device=settings.device,
         threads=settings.intra_op_threads,
+        exact=exact,
     )
     for batch in _WARM_UP_BATCHES:
         probe(backend, manifest, batch)

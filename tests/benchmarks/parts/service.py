@@ -45,14 +45,14 @@ Loads = dict[Key, dict[str, list[Load]]]  # by server, one a round
 HOW = (
     "wrk, one thread, on the same machine; {rounds} rounds of {seconds} s ({longer} s for batch "
     "512 and large photos), in each of which every server takes its turn. Answers a second: "
-    "median (10th to 90th percentile) of the rounds; latencies in milliseconds over the answers of "
-    "all rounds together; failed: other statuses than 2xx, and broken connections. Every server has "
-    "{workers} workers. {what}. The peers do for a picture what the service does, with its code: "
-    "decode, normalise, run the shipped LSTM on one thread, calibrate, answer with a whole "
-    "prediction; BentoML's takes the picture that BentoML decodes, and FastAPI is also asked to "
-    "read a photo as tutorials do: grey, shrunk to 28 x 28, inverted. They have no limits, "
-    "deadlines, request ids, metrics of their own, or batching of requests. The model alone is "
-    "the LSTM in the service's backend on {workers} threads."
+    "median (10th to 90th percentile) of the rounds; latencies in milliseconds over the answers "
+    "of all rounds together; failed: other statuses than 2xx, and broken connections. Every "
+    "server has {workers} workers. {what}. The peers do for a picture what the service does, with"
+    " its code: decode, normalise, run the shipped LSTM on one thread, calibrate, answer with a "
+    "whole prediction; BentoML's takes the picture that BentoML decodes, and FastAPI is also "
+    "asked to read a photo as tutorials do: grey, shrunk to 28 x 28, inverted. They have no "
+    "limits, deadlines, request ids, metrics of their own, or batching of requests. The model "
+    "alone is the LSTM in the service's backend on {workers} threads."
 )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.manifest import FILENAME, Tensor
+from models.manifest import FILENAME, Parity, Tensor
 from service.errors import ModelNotFoundError, WrongTaskError
 from service.inference import cuda
 from service.inference.registry import LoadError, load
@@ -33,6 +33,20 @@ def test_loads_every_published_model(models_dir: Path, backend: str, provider: s
     assert registry.providers == dict.fromkeys(("gru", "lstm", "lstm-rows", "rnn"), provider)
     [prediction] = finished(registry.classifier("gru").prepare(np.zeros((1, 28, 28), np.float32)))
     assert (prediction.model, prediction.provider) == ("gru", provider)
+
+
+def test_openvino_runs_what_is_proven_with_it_and_onnx_runtime_the_rest(tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
+    row = Parity(
+        backend="openvino", provider="OpenVINO, f32", batch_size=1, max_difference=0.0, n=1
+    )
+    seal(publish(tmp_path, "lstm"), parity=(row,))
+    publish(tmp_path, "gru")
+    registry = load(settings(tmp_path, backend="openvino"))
+    # Not in bfloat16, which is not proven, whatever the processor has.
+    assert registry.providers == {"gru": "CPUExecutionProvider", "lstm": "OpenVINO, f32"}
+    [prediction] = finished(registry.classifier("lstm").prepare(np.ones((1, 28, 28), np.float32)))
+    assert prediction.provider == "OpenVINO, f32"
 
 
 def test_without_a_name_the_default_model_answers(models_dir: Path) -> None:
