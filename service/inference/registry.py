@@ -10,10 +10,11 @@ from models import manifest as contract
 from models.manifest import Manifest, ManifestError
 from service.errors import ModelNotFoundError, WrongTaskError, quote
 from service.inference.backends import Backend, BackendError, open_backend, probe
+from service.inference.choice import SMALL, choose
 from service.inference.classifier import Classifier, classifier_problem
 from service.inference.model import Model
 from service.inference.row_classifier import RowClassifier
-from service.settings import Settings
+from service.settings import Kind, Settings
 
 _log = logging.getLogger("rowreader")
 
@@ -54,8 +55,11 @@ class Registry:
 
     @property
     def providers(self) -> dict[str, str]:
-        """What really runs each model, by its name."""
-        return {name: model.backend.provider for name, model in self._models.items()}
+        """What really runs each model, by its name; of large requests, if that is another, last."""
+        return {
+            name: "; ".join(dict.fromkeys(backend.provider for backend in model.backends))
+            for name, model in self._models.items()
+        }
 
     def classifier(self, name: str | None) -> Classifier:
         """The classifier called `name`, the default one for None.
@@ -100,7 +104,7 @@ class Registry:
             {
                 "name": name,
                 "task": model.manifest.task,
-                "provider": model.backend.provider,
+                "provider": self.providers[name],
                 "test_accuracy": _test_accuracy(model.manifest),
                 "rows": name in self._row_classifiers,
             }
@@ -137,7 +141,7 @@ def load(settings: Settings) -> Registry:
     """
     try:
         manifests = _read_manifests(settings)
-        loaded = [Model(m, _open(settings, folder, m)) for folder, m in manifests.items()]
+        loaded = [_load(settings, folder, m) for folder, m in manifests.items()]
     except ManifestError as error:
         raise LoadError(_without_paths(str(error), settings.models_dir)) from error
     except BackendError as error:
@@ -186,16 +190,38 @@ def _check_row_streams(manifests: Mapping[str, Manifest]) -> None:
             )
 
 
-def _open(settings: Settings, folder: Path, manifest: Manifest) -> Backend:
-    """Open a backend and warm it up; OpenVINO's only where the manifest proves what it does."""
-    kind, exact = settings.backend, False
+# Seconds for which a model's backends are compared, a quarter of one for the four classifiers that
+# ship. Larger: starts take longer; smaller: what else runs on the machine decides.
+_COMPARED_SECONDS = 0.06
+
+
+def _load(settings: Settings, folder: Path, manifest: Manifest) -> Model:
+    """Open a model's backend; OpenVINO's only where the manifest proves what it does."""
+    kind = settings.backend
+    if kind not in ("auto", "openvino"):
+        return Model(manifest, _open(settings, kind, folder, manifest))
+    proven = {row.provider for row in manifest.parity if row.backend == "openvino"}
+    exact = not any("bf16" in provider for provider in proven)
+    if kind == "openvino" and proven:
+        return Model(manifest, _open(settings, kind, folder, manifest, exact=exact))
     if kind == "openvino":
-        proven = {row.provider for row in manifest.parity if row.backend == kind}
-        if proven:
-            exact = not any("bf16" in provider for provider in proven)
-        else:
-            kind = "onnxruntime"
-            _log.info("Model %s is not proven with OpenVINO; ONNX Runtime runs it", manifest.name)
+        _log.info("Model %s is not proven with OpenVINO; ONNX Runtime runs it", manifest.name)
+    first = _open(settings, "onnxruntime", folder, manifest)
+    if kind == "openvino" or not proven or "CPU" not in first.provider:
+        return Model(manifest, first)
+    try:
+        second = _open(settings, "openvino", folder, manifest, exact=exact)
+    except BackendError as error:
+        _log.info("Model %s is run by ONNX Runtime: %s", manifest.name, error)
+        return Model(manifest, first)
+    small, large = choose(manifest, (first, second), _COMPARED_SECONDS)
+    return Model(manifest, small, None if large is small else (SMALL, large))
+
+
+def _open(
+    settings: Settings, kind: Kind, folder: Path, manifest: Manifest, *, exact: bool = False
+) -> Backend:
+    """Open a backend and warm it up."""
     backend = open_backend(
         kind,
         folder,
