@@ -197,17 +197,18 @@ _COMPARED_SECONDS = 0.06
 
 def _load(settings: Settings, folder: Path, manifest: Manifest) -> Model:
     """Open a model's backend; OpenVINO's only where the manifest proves what it does."""
-    kind = settings.backend
-    if kind not in ("auto", "openvino"):
-        return Model(manifest, _open(settings, kind, folder, manifest))
+    match settings.backend:
+        case "onnxruntime" | "torchscript" as kind:
+            return Model(manifest, _open(settings, kind, folder, manifest))
+    is_asked_for = settings.backend == "openvino"
     proven = {row.provider for row in manifest.parity if row.backend == "openvino"}
     exact = not any("bf16" in provider for provider in proven)
-    if kind == "openvino" and proven:
-        return Model(manifest, _open(settings, kind, folder, manifest, exact=exact))
-    if kind == "openvino":
+    if is_asked_for and proven:
+        return Model(manifest, _open(settings, "openvino", folder, manifest, exact=exact))
+    if is_asked_for:
         _log.info("Model %s is not proven with OpenVINO; ONNX Runtime runs it", manifest.name)
     first = _open(settings, "onnxruntime", folder, manifest)
-    if kind == "openvino" or not proven or "CPU" not in first.provider:
+    if is_asked_for or not proven or "CPU" not in first.provider:
         return Model(manifest, first)
     try:
         second = _open(settings, "openvino", folder, manifest, exact=exact)
