@@ -38,7 +38,7 @@ reproduce: $(VENV)/.training  ## train every model of the tutorials; a table and
 	$(BIN)/python -m training.reproduce $(ARGS)
 
 ##@ Measure
-bench: $(VENV)/.benchmarks $(VENV)/.mlserver  ## measure speed beside other libraries and servers, ten minutes
+bench: $(VENV)/.benchmarks $(VENV)/.mlserver  ## measure speed beside other libraries and servers, 20 minutes
 	$(BIN)/python -m tests.benchmarks.bench $(ARGS)
 
 ##@ Develop

@@ -1,4 +1,4 @@
-"""Backends: a published model run by named tensors, on ONNX Runtime or as TorchScript by torch.
+"""Backends: a published model run by named tensors, by ONNX Runtime, OpenVINO or torch.
 
 A backend knows the names in the model's manifest and nothing else of RowReader, so that the same
 code serves any published graph, recurrent state included, and proves a freshly exported one.
@@ -66,7 +66,7 @@ def open_backend(
         device: `auto` takes CUDA when a first run on it succeeds and the CPU otherwise, saying so
             in the log; `cuda` refuses anything else.
         threads: CPU threads for one call of `run`; 0 leaves the library's default.
-        exact: round on a GPU as float32 does: no TF32, and torch without cuDNN.
+        exact: round as float32 does: no bfloat16, on a GPU no TF32, and torch without cuDNN.
 
     Raises:
         BackendError: the library is not installed or refuses the file, the graph is not what the
@@ -75,7 +75,12 @@ def open_backend(
 
     """
     make = functools.partial(_import_class(kind), folder, manifest, threads=threads, exact=exact)
-    if device == "cpu":
+    if kind == "openvino" and device == "cuda":
+        raise BackendError(
+            "backend openvino runs on the CPU only; set the device to auto or cpu, or choose "
+            "another backend"
+        )
+    if device == "cpu" or kind == "openvino":
         return make(device="cpu")
     try:
         return _open_on_cuda(make, manifest)
@@ -128,12 +133,16 @@ def _import_class(kind: Kind) -> Callable[..., Backend]:
             from service.inference.onnx_backend import OnnxBackend
 
             return OnnxBackend
+        if kind == "openvino":
+            from service.inference.openvino_backend import OpenVinoBackend
+
+            return OpenVinoBackend
         from service.inference.torchscript_backend import TorchScriptBackend
     except ImportError as error:
-        extra = "" if kind == "onnxruntime" else "[torchscript]"
+        extra = "" if kind == "onnxruntime" else f"[{kind}]"
         raise BackendError(
             f"backend {kind} needs {error.name}, which is not installed: `pip install "
-            f"'.{extra}'`, or choose the other backend"
+            f"'.{extra}'`, or choose another backend"
         ) from error
     return TorchScriptBackend
 

@@ -91,20 +91,20 @@ class Classifier:
 
     def predict(self, probabilities: list[float], finding: Finding | None) -> Prediction:
         """The prediction by ten `probabilities`, and by what the picture itself says."""
-        return self._make_prediction(int(np.argmax(probabilities)), probabilities, finding)
+        return self._make_prediction(int(np.argmax(probabilities)), probabilities, finding, 1)
 
     def _predict(self, logits: Floats, findings: Sequence[Finding | None]) -> list[Prediction]:
         """Make predictions of (n, 10) logits."""
         probabilities = softmax(logits / self._temperature)  # (n, 10)
         return [
-            self._make_prediction(best, row, finding)
+            self._make_prediction(best, row, finding, len(logits))
             for best, row, finding in zip(
                 logits.argmax(axis=1), probabilities.tolist(), findings, strict=True
             )
         ]
 
     def _make_prediction(
-        self, best: int, probabilities: list[float], finding: Finding | None
+        self, best: int, probabilities: list[float], finding: Finding | None, count: int
     ) -> Prediction:
         reason = finding or self._rejection_reason(probabilities)
         return Prediction(
@@ -115,7 +115,7 @@ class Classifier:
             reason=reason,
             see=NUMBER if reason == "several_digits" else None,
             model=self._model.name,
-            provider=self._model.backend.provider,
+            provider=self._model.backend_for(count).provider,
         )
 
     def _rejection_reason(self, probabilities: list[float]) -> Reason | None:

@@ -17,10 +17,30 @@ U = TypeVar("U")
 class Model:
     """A published model: what its manifest says, and the backend that runs it."""
 
-    def __init__(self, manifest: Manifest, backend: Backend) -> None:
+    def __init__(
+        self, manifest: Manifest, backend: Backend, large: tuple[int, Backend] | None = None
+    ) -> None:
+        """Serve the model that `manifest` describes.
+
+        Args:
+            manifest: what it is.
+            backend: runs it.
+            large: how many samples of one request it runs at most, and what runs more.
+
+        """
         self.manifest, self.backend = manifest, backend
+        self._large = large
         self.name = manifest.name
         self._batch_axis = _batch_axes([*manifest.inputs, *manifest.outputs])
+
+    @property
+    def backends(self) -> list[Backend]:
+        """All that run it."""
+        return [self.backend, *([self._large[1]] if self._large else [])]
+
+    def backend_for(self, count: int) -> Backend:
+        """What runs a request of `count` samples, alone or in one run with others."""
+        return self._large[1] if self._large and count > self._large[0] else self.backend
 
     def count(self, inputs: Arrays) -> int:
         """How many samples `inputs` hold: the length of their batch axis, 1 if there is none."""
@@ -45,14 +65,15 @@ class Model:
 
         """
         if len(requests) == 1:
-            return [self.backend.run(requests[0])]
+            [inputs] = requests
+            return [self.backend_for(self.count(inputs)).run(inputs)]
         axis = self._batch_axis
         joined = {
             name: np.concatenate([inputs[name] for inputs in requests], axis[name])
             for name in requests[0]
         }
         ends = np.cumsum([self.count(inputs) for inputs in requests])[:-1]
-        outputs = self.backend.run(joined)
+        outputs = self.backend.run(joined)  # small requests only share a run
         split = {name: np.split(array, ends, axis[name]) for name, array in outputs.items()}
         return [{name: own[i] for name, own in split.items()} for i in range(len(requests))]
 

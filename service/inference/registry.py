@@ -1,6 +1,7 @@
 """The registry: every published model checked, loaded and warmed up, or none of them."""
 
 import contextlib
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from models import manifest as contract
 from models.manifest import Manifest, ManifestError
 from service.errors import ModelNotFoundError, WrongTaskError, quote
 from service.inference.backends import Backend, BackendError, open_backend, probe
+from service.inference.choice import SMALL, choose
 from service.inference.classifier import Classifier, classifier_problem
 from service.inference.model import Model
 from service.inference.row_classifier import RowClassifier
 from service.inference.transcriber import Transcriber, transcriber_problem
-from service.settings import Settings
+from service.settings import Kind, Settings
+
+_log = logging.getLogger("rowreader")
 
 # TorchScript compiles itself anew in the first runs, once for one picture and once for several.
 _WARM_UP_BATCHES = (1, 1, 1, 32, 32, 32)
@@ -55,8 +59,11 @@ class Registry:
 
     @property
     def providers(self) -> dict[str, str]:
-        """What really runs each model, by its name."""
-        return {name: model.backend.provider for name, model in self._models.items()}
+        """What really runs each model, by its name; of large requests, if that is another, last."""
+        return {
+            name: "; ".join(dict.fromkeys(backend.provider for backend in model.backends))
+            for name, model in self._models.items()
+        }
 
     def classifier(self, name: str | None) -> Classifier:
         """The classifier called `name`, the default one for None.
@@ -125,7 +132,7 @@ class Registry:
             {
                 "name": name,
                 "task": model.manifest.task,
-                "provider": model.backend.provider,
+                "provider": self.providers[name],
                 "test_accuracy": _test_accuracy(model.manifest),
                 "rows": name in self._row_classifiers,
             }
@@ -162,7 +169,7 @@ def load(settings: Settings) -> Registry:
     """
     try:
         manifests = _read_manifests(settings)
-        loaded = [Model(m, _open(settings, folder, m)) for folder, m in manifests.items()]
+        loaded = [_load(settings, folder, m) for folder, m in manifests.items()]
     except ManifestError as error:
         raise LoadError(_without_paths(str(error), settings.models_dir)) from error
     except BackendError as error:
@@ -211,14 +218,46 @@ def _check_row_streams(manifests: Mapping[str, Manifest]) -> None:
             )
 
 
-def _open(settings: Settings, folder: Path, manifest: Manifest) -> Backend:
+# Seconds for which a model's backends are compared, a quarter of one for the four classifiers that
+# ship. Larger: starts take longer; smaller: what else runs on the machine decides.
+_COMPARED_SECONDS = 0.06
+
+
+def _load(settings: Settings, folder: Path, manifest: Manifest) -> Model:
+    """Open a model's backend; OpenVINO's only where the manifest proves what it does."""
+    match settings.backend:
+        case "onnxruntime" | "torchscript" as kind:
+            return Model(manifest, _open(settings, kind, folder, manifest))
+    is_asked_for = settings.backend == "openvino"
+    proven = {row.provider for row in manifest.parity if row.backend == "openvino"}
+    exact = not any("bf16" in provider for provider in proven)
+    if is_asked_for and proven:
+        return Model(manifest, _open(settings, "openvino", folder, manifest, exact=exact))
+    if is_asked_for:
+        _log.info("Model %s is not proven with OpenVINO; ONNX Runtime runs it", manifest.name)
+    first = _open(settings, "onnxruntime", folder, manifest)
+    if is_asked_for or not proven or "CPU" not in first.provider:
+        return Model(manifest, first)
+    try:
+        second = _open(settings, "openvino", folder, manifest, exact=exact)
+    except BackendError as error:
+        _log.info("Model %s is run by ONNX Runtime: %s", manifest.name, error)
+        return Model(manifest, first)
+    small, large = choose(manifest, (first, second), _COMPARED_SECONDS)
+    return Model(manifest, small, None if large is small else (SMALL, large))
+
+
+def _open(
+    settings: Settings, kind: Kind, folder: Path, manifest: Manifest, *, exact: bool = False
+) -> Backend:
     """Open a backend and warm it up."""
     backend = open_backend(
-        settings.backend,
+        kind,
         folder,
         manifest,
         device=settings.device,
         threads=settings.intra_op_threads,
+        exact=exact,
     )
     for batch in _WARM_UP_BATCHES:
         probe(backend, manifest, batch)

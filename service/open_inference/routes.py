@@ -34,6 +34,7 @@ Json = dict[str, Any]
 _PLATFORMS: dict[Kind, str] = {
     "onnxruntime": "onnxruntime_onnx",
     "torchscript": "pytorch_torchscript",
+    "openvino": "openvino",
 }
 # Of the interface, not of the program.
 _SERVER: Json = {"name": "rowreader", "version": "1", "extensions": ["binary_tensor_data"]}

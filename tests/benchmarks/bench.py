@@ -1,4 +1,4 @@
-"""How fast everything is, beside what it should be: `make bench`, ten minutes on two cores.
+"""How fast everything is, beside what it should be: `make bench`, 20 minutes on two cores.
 
     python -m tests.benchmarks.bench                      # all parts
     python -m tests.benchmarks.bench model service        # these

@@ -1,7 +1,6 @@
 """The models in the repository: whole, small, above their floors, as good as they say."""
 
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from training.data.lines import draw_clean
 from training.data.loading import load
 from training.data.sine_windows import windows
 from training.export import SHIPPED
-from training.parity.proof import ATOL
+from training.parity.proof import ATOL, KINDS, REDUCED_SHARE
 from training.parity.tasks import BATCH_SIZES, MAX_GROWTH
 from training.recipes.lines import LINE_RECIPES, LineRecipe
 from training.recipes.shipped import RECIPES, Recipe
@@ -67,6 +66,14 @@ def verified(name: str) -> Manifest:
     return found
 
 
+def proven_on_cpu(described: Manifest, forms: tuple[str, ...]) -> list[tuple[str, int]]:
+    return [
+        (row.backend, row.batch_size)
+        for row in described.parity
+        if row.backend in forms and "cuda" not in row.provider.lower()
+    ]
+
+
 def opened(name: str, kind: Kind) -> Backend:
     return open_backend(kind, ROOT / name, verified(name), device="cpu", threads=1)
 
@@ -99,20 +106,17 @@ def test_a_tutorial_s_recipe_of_today_made_it_and_it_keeps_the_bound(name: str) 
 @each_graph
 def test_every_form_of_it_was_proven_by_its_task(name: str) -> None:
     described = verified(name)
-    cpu = [row for row in described.parity if "cuda" not in row.provider.lower()]
-    forms = ("eager", *get_args(Kind))
-    assert [(row.backend, row.batch_size) for row in cpu] == [
-        (form, size) for form in forms for size in BATCH_SIZES
-    ]
+    forms = ("eager", *KINDS)
+    assert proven_on_cpu(described, forms) == [(f, size) for f in forms for size in BATCH_SIZES]
     regresses = described.task == "regress"
     for row in described.parity:
-        assert row.max_difference <= ATOL
+        assert row.max_difference <= ATOL or "bf16" in row.provider
         assert row.n == (1_000 if regresses else 10_000)
         assert row.growth is None or row.growth <= MAX_GROWTH
         assert (row.growth is None) == (not regresses)
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_sine_is_followed_for_a_thousand_windows(kind: Kind) -> None:
     backend = opened("sine", kind)
     sines, cosines = (part.numpy() for part in windows(0, 1_000))
@@ -128,7 +132,7 @@ def test_the_sine_is_followed_for_a_thousand_windows(kind: Kind) -> None:
 
 
 @pytest.mark.mnist
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_autoencoder_gives_the_test_images_back_whole_and_by_halves(
     kind: Kind, mnist_root: Path
 ) -> None:
@@ -186,15 +190,17 @@ def test_lines_of_test_digits_are_read_as_the_manifest_says(kind: Kind, mnist_ro
 
 
 def test_every_form_was_proven_at_every_batch_size(shipped: Manifest) -> None:
-    forms = ("eager", *get_args(Kind))
-    cpu = [row for row in shipped.parity if "cuda" not in row.provider.lower()]
-    assert [(row.backend, row.batch_size) for row in cpu] == [
-        (form, size) for form in forms for size in BATCH_SIZES
-    ]
+    forms = ("eager", *KINDS)
+    assert proven_on_cpu(shipped, forms) == [(f, size) for f in forms for size in BATCH_SIZES]
     accuracy = shipped.metric("test", "accuracy").value
     for row in shipped.parity:
+        assert row.n == 10_000
+        if "bf16" in row.provider:
+            assert row.agreed is not None
+            assert row.agreed >= (1 - REDUCED_SHARE) * row.n
+            continue
         assert row.max_difference <= ATOL
-        assert row.agreed == row.n == 10_000
+        assert row.agreed == row.n
         assert row.accuracy == accuracy
 
 
@@ -222,7 +228,7 @@ def test_what_reads_row_by_row_belongs_to_its_classifier_and_says_what_it_is_wor
 
 
 @pytest.mark.mnist
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", CAUSAL)
 def test_rows_one_by_one_decide_as_the_whole_digits(
     name: str, kind: Kind, mnist_root: Path
@@ -245,7 +251,7 @@ def test_rows_one_by_one_decide_as_the_whole_digits(
 
 @EACH
 @pytest.mark.mnist
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", KINDS)
 def test_all_test_images_score_exactly_as_the_manifest_says(
     shipped: Manifest, kind: Kind, device: Device, mnist_root: Path
 ) -> None:

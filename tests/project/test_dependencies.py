@@ -17,9 +17,9 @@ OURS = {"models", "service", "tests", "training"}
 # Which extras of pyproject.toml are installed where a package is used.
 EXTRAS = {
     "models": (),
-    "service": ("bulk", "torchscript"),
+    "service": ("bulk", "torchscript", "openvino"),
     "training": ("training", "bulk"),
-    "tests": ("training", "dev", "bench", "bulk"),
+    "tests": ("training", "dev", "bench", "bulk", "openvino"),
 }
 # Programs that run in an environment of their own, with a list of what is in it.
 APART = {"kserve_client.py", "mlserver_runtime.py"}

@@ -29,7 +29,7 @@ def test_environment_variables_change_them(monkeypatch: pytest.MonkeyPatch) -> N
     ("variable", "value", "allowed"),
     [
         ("ROWREADER_DEVICE", "gpu", "'auto', 'cpu' or 'cuda'"),
-        ("ROWREADER_BACKEND", "onnx", "'onnxruntime' or 'torchscript'"),
+        ("ROWREADER_BACKEND", "onnx", "'onnxruntime', 'torchscript', 'openvino' or 'auto'"),
         ("ROWREADER_MAX_BATCH", "0", "greater than or equal to 1"),
         ("ROWREADER_INTRA_OP_THREADS", "100000", "less than or equal to 256"),
         ("ROWREADER_MAX_PIXELS", "10000000000", "less than or equal to 89000000"),

@@ -48,7 +48,7 @@ class Budget:
     """How much is measured."""
 
     rounds: int = 3
-    seconds: int = 1  # of wrk
+    seconds: int = 2  # of wrk; of 256 connections with photos few are answered in one
     cells: tuple[str, ...] = ("rnn", "gru", "lstm")
     batches: tuple[int, ...] = tuple(2**power for power in range(13))
     sides: tuple[int, ...] = (28, 64, 128, 256, 512, 1024, 2048, 4000)

@@ -17,7 +17,7 @@ from torch import nn
 import models
 from models.arrays import Arrays
 from models.manifest import BATCH, Manifest, read
-from service.inference.backends import open_backend
+from service.inference.backends import BackendError, open_backend
 from service.settings import Device
 from training.networks.modules import build
 from training.recipes.shipped import RECIPES
@@ -26,6 +26,7 @@ Call = Callable[[], object]
 Open = Callable[[str, int], Call]
 
 OURS, EAGER = "ours (ONNX Runtime)", "eager torch"
+OURS_OPENVINO = "ours (OpenVINO)"
 
 
 class MissingError(RuntimeError):
@@ -36,6 +37,21 @@ def ours(name: str, batch: int, device: Device = "cpu") -> Call:
     """The shipped ONNX file in the backend and with the settings of the service."""
     folder, manifest = _published(name)
     backend = open_backend("onnxruntime", folder, manifest, device=device, threads=1)
+    return functools.partial(backend.run, _inputs(manifest, batch))
+
+
+def ours_openvino(name: str, batch: int) -> Call:
+    """The same file in the service's other backend, in bfloat16 where the processor has it.
+
+    Raises:
+        MissingError: OpenVINO is not installed.
+
+    """
+    folder, manifest = _published(name)
+    try:
+        backend = open_backend("openvino", folder, manifest, device="cpu", threads=1)
+    except BackendError as error:
+        raise MissingError(error.summary) from error
     return functools.partial(backend.run, _inputs(manifest, batch))
 
 
@@ -75,6 +91,8 @@ def compiled(name: str, batch: int) -> Call:
 def openvino(name: str, batch: int) -> Call:
     """The shipped ONNX file in OpenVINO, for exactly this batch size, in float32.
 
+    As somebody would run it without the service; nothing is copied, and one request runs at a time.
+
     Raises:
         MissingError: OpenVINO is not installed.
 
@@ -99,6 +117,7 @@ def openvino(name: str, batch: int) -> Call:
 
 FORMS: dict[str, Open] = {
     OURS: ours,
+    OURS_OPENVINO: ours_openvino,
     EAGER: eager,
     "TorchScript": torchscript,
     "torch.compile": compiled,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator, StrMethodFormatter
+from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
 
 from tests.benchmarks.tools.report import Part
 from tests.benchmarks.tools.servers import HELLO
@@ -109,9 +109,9 @@ def _growth(samples: Samples) -> Figure:
         axes.set(xscale="log", yscale="log", xlabel=grows, ylabel=unit)
         axes.set_xticks(sizes, labels=[str(size) for size in sizes], rotation=60)
         axes.xaxis.set_minor_locator(NullLocator())
-        for formatted in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            formatted(StrMethodFormatter("{x:g}"))
-        axes.tick_params(labelsize=8, which="both")
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(labelsize=8)
         axes.grid(visible=True, which="both", alpha=0.2)
         axes.legend(fontsize=7)
     figure.tight_layout()

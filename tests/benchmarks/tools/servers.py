@@ -1,6 +1,7 @@
 """The servers that are measured side by side: ours, the peers, and the floor, two workers each."""
 
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -17,6 +18,7 @@ from tests.support.servers.server import Server, environment, free_port, serve, 
 
 WORKERS = 2
 OURS, FASTAPI, LITSERVE = "ours", "FastAPI", "LitServe"
+OURS_AUTO = "ours, the faster library"
 BENTOML, MLSERVER, HELLO = "BentoML, plain", "MLServer", "ASGI hello"
 PEERS = "tests.benchmarks.peers"
 MLSERVER_BIN = Path(sys.executable).parent.parent / "mlserver" / "bin"
@@ -78,8 +80,8 @@ def settle(server: Server, deadline: float = 10.0) -> None:
 
 
 @contextlib.contextmanager
-def _ours(folder: Path) -> Iterator[Server]:
-    settings = {"DEVICE": "cpu", "WORKERS": WORKERS, **UNREFUSED}
+def _ours(folder: Path, backend: str = "onnxruntime") -> Iterator[Server]:
+    settings = {"DEVICE": "cpu", "WORKERS": WORKERS, "BACKEND": backend, **UNREFUSED}
     with serve(folder, settings, as_shipped=True) as server:
         yield server
 
@@ -156,6 +158,10 @@ def _require(module: str, name: str) -> None:
 
 PEERS_BY_NAME: dict[str, Peer] = {
     OURS: Peer(_ours, "`bentoml serve` with the shipped models, told to refuse nothing"),
+    OURS_AUTO: Peer(
+        functools.partial(_ours, backend="auto"),
+        "the same with `ROWREADER_BACKEND=auto`, and OpenVINO where models are proven with it",
+    ),
     FASTAPI: Peer(_uvicorn("fastapi_app", "fastapi"), "FastAPI on uvicorn, uvloop and httptools"),
     LITSERVE: Peer(_litserve, "LitServe, two processes for requests and two for the model"),
     BENTOML: Peer(_bento, "a plain BentoML service with typed inputs"),

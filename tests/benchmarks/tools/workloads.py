@@ -10,7 +10,15 @@ from PIL import Image
 from service.images.read_image import read_image
 from tests.benchmarks.tools.load import Post, upload
 from tests.benchmarks.tools.reading_ways import MAX_PIXELS
-from tests.benchmarks.tools.servers import BENTOML, FASTAPI, HELLO, LITSERVE, MLSERVER, OURS
+from tests.benchmarks.tools.servers import (
+    BENTOML,
+    FASTAPI,
+    HELLO,
+    LITSERVE,
+    MLSERVER,
+    OURS,
+    OURS_AUTO,
+)
 from tests.support.project import ROOT
 
 PNG, SEQUENCES, V2 = "PNG 28 x 28", "JSON, 8 sequences", "v2"
@@ -58,7 +66,12 @@ def _photos(
 def _tensors(batch: int) -> Workload:
     """Bytes to us; MLServer's REST interface knows tensors as JSON only, so we get this too."""
     text = _v2_json(batch)
-    asks = {OURS: (OURS, _v2_binary(batch)), OURS_JSON: (OURS, text), MLSERVER: (MLSERVER, text)}
+    asks = {
+        OURS: (OURS, _v2_binary(batch)),
+        OURS_AUTO: (OURS_AUTO, _v2_binary(batch)),
+        OURS_JSON: (OURS, text),
+        MLSERVER: (MLSERVER, text),
+    }
     return Workload(f"{V2}, batch {batch}", batch, asks, patience=2 if batch > 64 else 1)
 
 

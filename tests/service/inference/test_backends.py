@@ -1,6 +1,8 @@
 """Backends: the same answers from either library, and the device that was asked for, or why not."""
 
 import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,31 @@ def test_tells_what_runs_it(models_dir: Path, kind: Kind, provider: str) -> None
     folder = models_dir / "lstm"
     backend = open_backend(kind, folder, manifest.read(folder), device="cpu")
     assert (backend.name, backend.provider) == (kind, provider)
+
+
+@pytest.mark.parametrize(("exact", "provider"), [(True, "f32"), (False, "bf16|f32")])
+def test_openvino_gives_the_same_from_several_threads(
+    models_dir: Path, exact: bool, provider: str
+) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
+    folder = models_dir / "lstm"
+    backend = open_backend("openvino", folder, manifest.read(folder), exact=exact, threads=1)
+    assert re.fullmatch(f"OpenVINO, ({provider})", backend.provider)
+    batches = [
+        np.stack([picture(i % 10) for i in range(n)]).astype(np.float32) / np.float32(255)
+        for n in (1, 2, 7, 64) * 4
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        outputs = pool.map(lambda rows: backend.run({"rows": rows})["logits"], batches)
+    for rows, logits in zip(batches, outputs, strict=True):
+        expected = rows.reshape(len(rows), 784) @ weights(0)
+        np.testing.assert_allclose(logits, expected, rtol=1e-5 if exact else 0.02, atol=0.05)
+
+
+def test_openvino_is_refused_on_cuda(models_dir: Path) -> None:
+    folder = models_dir / "lstm"
+    with pytest.raises(BackendError, match=r"CPU only; set the device"):
+        open_backend("openvino", folder, manifest.read(folder), device="cuda")
 
 
 @pytest.mark.parametrize("kind", BOTH)

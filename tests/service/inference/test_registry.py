@@ -5,12 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.manifest import FILENAME, Tensor
+from models import manifest
+from models.arrays import Arrays, Floats
+from models.manifest import FILENAME, Parity, Tensor
 from service.errors import ModelNotFoundError, WrongTaskError
 from service.inference import cuda
+from service.inference import registry as registry_module
+from service.inference.model import Model
 from service.inference.registry import LoadError, load
-from service.settings import Settings
+from service.settings import Kind, Settings
 from tests.support.published import finished, publish, publish_stateful, seal
+
+PROVEN = Parity(backend="openvino", provider="OpenVINO, f32", batch_size=1, max_difference=0.0, n=1)
 
 
 def settings(models_dir: Path, **values: object) -> Settings:
@@ -33,6 +39,54 @@ def test_loads_every_published_model(models_dir: Path, backend: str, provider: s
     assert registry.providers == dict.fromkeys(("gru", "lstm", "lstm-rows", "rnn"), provider)
     [prediction] = finished(registry.classifier("gru").prepare(np.zeros((1, 28, 28), np.float32)))
     assert (prediction.model, prediction.provider) == ("gru", provider)
+
+
+def test_openvino_runs_what_is_proven_with_it_and_onnx_runtime_the_rest(tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
+    seal(publish(tmp_path, "lstm"), parity=(PROVEN,))
+    publish(tmp_path, "gru")
+    registry = load(settings(tmp_path, backend="openvino"))
+    # Not in bfloat16, which is not proven, whatever the processor has.
+    assert registry.providers == {"gru": "CPUExecutionProvider", "lstm": "OpenVINO, f32"}
+    [prediction] = finished(registry.classifier("lstm").prepare(np.ones((1, 28, 28), np.float32)))
+    assert prediction.provider == "OpenVINO, f32"
+
+
+def test_auto_runs_large_requests_on_what_is_faster_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
+    monkeypatch.setattr(registry_module, "choose", lambda _, candidates, seconds: candidates)
+    seal(publish(tmp_path, "lstm"), parity=(PROVEN,))
+    publish(tmp_path, "gru")
+    registry = load(settings(tmp_path, backend="auto"))
+    both = "CPUExecutionProvider; OpenVINO, f32"
+    assert registry.providers == {"gru": "CPUExecutionProvider", "lstm": both}
+    lstm = registry.classifier("lstm")
+    for count, provider in ((1, "CPUExecutionProvider"), (8, "CPUExecutionProvider"), (9, both)):
+        predictions = finished(lstm.prepare(np.ones((count, 28, 28), np.float32)))
+        assert {p.provider for p in predictions} == {provider.rpartition("; ")[2]}
+
+
+def test_small_requests_that_share_a_run_are_run_as_alone(tmp_path: Path) -> None:
+    ran: list[int] = []
+
+    class Counting:
+        name: Kind = "onnxruntime"
+        provider = "Test"
+
+        def run(self, inputs: Arrays) -> dict[str, Floats]:
+            ran.append(len(inputs["rows"]))
+            return {"logits": np.zeros((len(inputs["rows"]), 10), np.float32)}
+
+    class Large(Counting):
+        def run(self, inputs: Arrays) -> dict[str, Floats]:
+            raise AssertionError("of one request only")
+
+    model = Model(manifest.read(publish(tmp_path, "lstm")), Counting(), (8, Large()))
+    eight = {"rows": np.zeros((8, 28, 28), np.float32)}
+    assert len(model.run_batch([eight, eight])) == 2
+    assert ran == [16]
 
 
 def test_without_a_name_the_default_model_answers(models_dir: Path) -> None:
