@@ -9,7 +9,7 @@ from PIL import Image
 from training.data import pen_strokes
 from training.data.pen_strokes import Skeleton
 
-# As they stand in `training.data.hands`, and as the shipped models read them.
+# Ways of writing that the shipped models read.
 _ORDINARY = {
     0: "50,0 20,15 5,50 20,88 50,100 80,88 95,50 80,15 50,0",
     2: "15,25 35,3 62,2 82,20 78,45 50,75 22,95 / 95,96",
