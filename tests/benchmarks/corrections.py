@@ -4,7 +4,7 @@ python -m tests.benchmarks.corrections                # draws docs/corrections.p
 python -m tests.benchmarks.corrections --output corrections.png
 
 It serves the shipped LSTM, corrects it, trains on and serves again, in a folder that is removed
-afterwards. It takes five minutes, and needs MNIST.
+afterwards. It takes minutes, and needs MNIST.
 """
 
 import argparse

@@ -9,6 +9,7 @@ from PIL import Image
 from training.data import pen_strokes
 from training.data.pen_strokes import Skeleton
 
+# Ways of writing that the shipped models read.
 _ORDINARY = {
     0: "50,0 20,15 5,50 20,88 50,100 80,88 95,50 80,15 50,0",
     2: "15,25 35,3 62,2 82,20 78,45 50,75 22,95 / 95,96",
@@ -16,7 +17,7 @@ _ORDINARY = {
     4: "22,2 12,40 30,62 60,60 90,52 ; 78,0 70,50 62,100",
     5: "85,2 25,2 / 20,45 / 50,36 82,48 88,72 65,96 30,100 8,88",
     6: "62,0 20,60 12,80 30,99 65,99 85,80 70,60 40,56 16,72",
-    8: "75,12 45,0 18,15 28,38 55,50 82,72 65,98 35,98 15,75 40,50 75,32 80,12",
+    8: "50,5 32,15 38,36 62,36 68,15 50,5 ; 50,38 15,60 20,92 50,100 82,90 86,60 50,38",
 }
 # A 1 with a foot to its left, a 7 with a hook, a 9 like the letter g. None is what MNIST has as
 # another digit, as a crossed 1 would be a 7: nobody could learn both.
