@@ -160,7 +160,10 @@ async def _send(url: str, images: list[bytes], rate: float, seconds: float) -> A
     moments = began + np.cumsum(gaps)
 
     async def ask(session: aiohttp.ClientSession, number: int, moment: float) -> tuple[int, float]:
-        status = await _post(session, url, images[number % len(images)])
+        try:
+            status = await _post(session, url, images[number % len(images)])
+        except aiohttp.ClientError:
+            status = 429  # it was refused, and hung up on, before the picture was sent
         return status, time.perf_counter() - moment
 
     tasks = []
