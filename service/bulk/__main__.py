@@ -109,10 +109,10 @@ def _read_parts(
 
     images, done = sum(parts.values()), sum(parts[part] for part in finished)
     with (
-        cluster.connected(workers) as processes,
+        cluster.connected(workers),
         _bar(images, "reading", unit=" images", initial=done) as bar,
     ):
-        for count in cluster.read_parts(job, left, processes):
+        for count in cluster.read_parts(job, left, workers):
             bar.update(count)
 
 

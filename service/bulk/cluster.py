@@ -33,8 +33,8 @@ class ClusterError(BulkError):
 
 
 @contextlib.contextmanager
-def connected(workers: int | None) -> Iterator[int]:
-    """Ray, and how many processes shall read at the same time: `workers`, or one a processor.
+def connected(workers: int | None) -> Iterator[None]:
+    """Hold Ray; on this machine alone it has `workers` processors, or all that there are.
 
     Raises:
         ClusterError: the cluster cannot be reached.
@@ -56,7 +56,7 @@ def connected(workers: int | None) -> Iterator[int]:
         where = f"the cluster at RAY_ADDRESS={address}" if address else "Ray"
         raise ClusterError(f"{where} does not answer: {_first_line(error)}") from error
     try:
-        yield workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        yield
     finally:
         ray.shutdown()
 
@@ -80,10 +80,11 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=5).close()
 
 
-def read_parts(job: Job, parts: Sequence[Part], workers: int) -> Iterator[int]:
+def read_parts(job: Job, parts: Sequence[Part], workers: int | None) -> Iterator[int]:
     """Read `parts`, in any order; give the number of images of each as it is done.
 
-    A worker or a node that is lost is replaced, and its part begun anew.
+    At most `workers` processes read at a time; without a number it is one a processor, and more
+    when a cluster grows. One that is lost, or its node, is replaced, and its part begun anew.
 
     Raises:
         BulkError: what ends the run; what is done is kept.
@@ -94,6 +95,8 @@ def read_parts(job: Job, parts: Sequence[Part], workers: int) -> Iterator[int]:
     context.print_on_execution_start = False
     for name in ("ray.data", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    may_grow = "RAY_ADDRESS" in os.environ
     items = [part._asdict() for part in parts]
     done = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         PartReader,
@@ -103,7 +106,10 @@ def read_parts(job: Job, parts: Sequence[Part], workers: int) -> Iterator[int]:
         # A pool of a fixed size did not go on after a node was lost; one that may shrink did. Two
         # parts at a time for each, or Ray does not grow the pool with the cluster.
         compute=ray.data.ActorPoolStrategy(
-            min_size=1, max_size=workers, initial_size=workers, max_tasks_in_flight_per_actor=2
+            min_size=1,
+            max_size=workers or (None if may_grow else processors),
+            initial_size=min(workers or processors, len(parts)),
+            max_tasks_in_flight_per_actor=2,
         ),
     )
     try:

@@ -81,7 +81,8 @@ class ResultsFolder:
         """
         earlier = self.record()
         if earlier is None:
-            if others := sorted(self._files())[:3]:
+            # Hidden ones are of the system: .DS_Store, .nfs0001.
+            if others := sorted(file for file in self._files() if not file.startswith("."))[:3]:
                 raise FolderError(
                     f"{self.name} holds {', '.join(others)}, which no run of bulk wrote; name a "
                     "new or an empty folder"

@@ -1,11 +1,12 @@
 """How many pods a load takes: `python -m tests.benchmarks.capacity`, two minutes.
 
-First one worker is measured that has one core for itself: the processor seconds of each request,
-its parsing included. Then a pod is simulated as one server with a queue: requests come at random
-(Poisson), take what one of the measured ones took, and are refused after waiting for
-`ROWREADER_MAX_DELAY_SECONDS`. The same arrivals are sent to the measured worker, at half of what it
-can do, at most of it and at half more than that, and both are printed beside each other: the model
-is worth what this table shows.
+First one worker is measured on one core, with one request after the other: the processor seconds of
+each, its parsing included, and the seconds until its answer. Then a pod is simulated as one server
+with a queue: requests come at random (Poisson), take what one of the measured ones took, and are
+refused after waiting for `ROWREADER_MAX_DELAY_SECONDS`. The first table goes by processor seconds.
+For the second, requests are sent to the worker at half of what it can do by the seconds until an
+answer, at most of it and at half more than that, whatever it answers; beside it stands the model of
+the same seconds. The model is worth what this table shows.
 """
 
 import argparse
@@ -13,7 +14,6 @@ import asyncio
 import math
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,15 +63,14 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         serve(Path(folder), {"DEVICE": "cpu", "WORKERS": 1}, as_shipped=True) as server,
     ):
-        processes = _pin(server)
+        _pin(server)
         for name, images in pictures().items():
-            took = processor_seconds(
-                server, processes, images, 200 if len(images[0]) < 9999 else 40
-            )
+            count = 200 if len(images[0]) < 9999 else 40
+            took, late = one_by_one(server, images, count)
             needed.append(_pods(name, took))
             for share in LOADS:
-                rate = share / took.mean()
-                modelled = simulate(took, rate)
+                rate = share / late.mean()
+                modelled = simulate(late, rate)
                 measured = asyncio.run(_send(server.url, images, rate, seconds))
                 compared.append(
                     f"| {name} | {share:.0%} | {rate:,.0f} | {measured.cells()} "
@@ -106,7 +105,7 @@ def _encode(pixels: NDArray[np.uint8], form: str) -> bytes:
     return cv2.imencode(form, pixels)[1].tobytes()
 
 
-def _pin(server: Server) -> list[psutil.Process]:
+def _pin(server: Server) -> None:
     """Give the server one core, and this process, which asks, the others."""
     processes = [psutil.Process(server.process.pid)]
     processes += processes[0].children(recursive=True)
@@ -114,24 +113,23 @@ def _pin(server: Server) -> list[psutil.Process]:
     for process in processes:
         process.cpu_affinity([first])
     psutil.Process().cpu_affinity(others or [first])
-    return processes
 
 
-def processor_seconds(
-    server: Server, processes: Sequence[psutil.Process], images: list[bytes], count: int
-) -> Seconds:
-    """What each of `count` requests, one after the other, takes of the processor, (count,)."""
-    took = []
+def one_by_one(server: Server, images: list[bytes], count: int) -> tuple[Seconds, Seconds]:
+    """What each of `count` requests takes of the processor, and until its answer, (count,) each."""
+    took, late = [], []
 
     async def ask() -> None:
         async with aiohttp.ClientSession() as session:
             for number in range(count + count // 4):
-                before = _consumed(server)
+                before, began = _consumed(server), time.perf_counter()
                 await _post(session, server.url, images[number % len(images)])
+                late.append(time.perf_counter() - began)
                 took.append(_consumed(server) - before)
 
     asyncio.run(ask())
-    return np.array(took[count // 4 :])  # the first ones start processes
+    first = count // 4  # these start processes
+    return np.array(took[first:]), np.array(late[first:])
 
 
 def _consumed(server: Server) -> float:
@@ -160,7 +158,10 @@ async def _send(url: str, images: list[bytes], rate: float, seconds: float) -> A
     moments = began + np.cumsum(gaps)
 
     async def ask(session: aiohttp.ClientSession, number: int, moment: float) -> tuple[int, float]:
-        status = await _post(session, url, images[number % len(images)])
+        try:
+            status = await _post(session, url, images[number % len(images)])
+        except aiohttp.ClientError:
+            status = 429  # it was refused, and hung up on, before the picture was sent
         return status, time.perf_counter() - moment
 
     tasks = []

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +33,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def short_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Ray's sockets are in a folder of its own, whose name must be short."""
-    folder = Path(f"/tmp/ray-{os.getpid()}")
+    folder = Path(tempfile.gettempdir()) / f"ray-{os.getpid()}"
     monkeypatch.setenv("RAY_TMPDIR", str(folder))
     yield
     shutil.rmtree(folder, ignore_errors=True)

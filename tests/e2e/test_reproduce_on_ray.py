@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ pytestmark = [
 NAMES = ("mlp-50", "sine")
 WITHOUT_RAY = """
 import sys
+import tempfile
 from training.reproduce import main
 
 status = main(sys.argv[1:])
@@ -57,7 +59,8 @@ def test_seeds_come_to_the_same_and_finished_ones_are_not_repeated(tmp_path: Pat
     for suffix in (".json", ".safetensors"):
         shutil.copy2(here / "runs" / "sine" / f"seed-0{suffix}", first.with_suffix(suffix))
     written = first.with_suffix(".json").stat().st_mtime_ns
-    ray_folder = Path(f"/tmp/ray-{os.getpid()}")  # short, for the names of its sockets
+    # Short, for the names of its sockets.
+    ray_folder = Path(tempfile.gettempdir()) / f"ray-{os.getpid()}"
     os.environ["RAY_TMPDIR"] = str(ray_folder)
     try:
         command = commands.start("training.reproduce", *arguments(on_ray, "--ray"))

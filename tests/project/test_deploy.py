@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from service.settings import PREFIX, Settings
+from tests.benchmarks.capacity import TARGETS
 from tests.support.documents import blocks
 from tests.support.project import ROOT, described
 
@@ -122,6 +123,13 @@ def test_limits_and_probes_are_those_of_the_page(kind: str) -> None:
     assert found["ports"][0]["containerPort"] == expected["ports"][0]["containerPort"]
     for key in ("terminationGracePeriodSeconds", "volumes"):
         assert found["pod"][key] == page[key]
+
+
+def test_the_autoscalers_hold_the_share_that_the_table_of_pods_is_for() -> None:
+    [metric] = of_kind("HorizontalPodAutoscaler", "kubernetes")["spec"]["metrics"]
+    share = metric["resource"]["target"]["averageUtilization"]
+    assert share == of_kind("InferenceService", "kserve")["spec"]["predictor"]["scaleTarget"]
+    assert share == 100 * TARGETS[0]
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "InferenceService"])

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,8 @@ PICTURES, PART = 900, 30
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Three nodes as processes; the first, which stays, reads nothing, as in deploy/ray."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    folder = Path(f"/tmp/ray-{os.getpid()}")  # short, for the names of its sockets
+    # Short, for the names of its sockets.
+    folder = Path(tempfile.gettempdir()) / f"ray-{os.getpid()}"
     monkeypatch.setenv("RAY_TMPDIR", str(folder))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
