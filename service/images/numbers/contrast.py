@@ -70,8 +70,8 @@ def _estimate_stroke_width(grey: Bytes, *, dark: bool) -> float:
         if width * max(view.shape) < 5 or width >= widest:
             continue
         if _sharpness_of_ink(view, width, weights) >= _EDGES_KEPT * whole:
-            return min(widest, width * _SPARE_WIDTH)
-    return widest
+            return float(min(widest, width * _SPARE_WIDTH))
+    return float(widest)
 
 
 def _sharpness_of_ink(paper: Bytes, width: float, weights: Floats) -> float:
