@@ -7,8 +7,10 @@ from typing import Any
 import httpx
 import numpy as np
 
-from tests.support.servers.refused import IMAGE, SEVEN, TENSOR, files
+from tests.support.pictures.drawings import write
+from tests.support.servers.refused import IMAGE, SEVEN, TENSOR, files, png
 
+NUMBER = files(png(write("4571", tall=30)), field="image")
 SEQUENCES = {"sequences": [TENSOR["data"][0]]}
 METADATA = {"model_name": "lstm", "model_version": "1"}
 
@@ -57,6 +59,7 @@ VERSION = f"{MODEL}/versions/{{model_version}}"
 EVERY_ROUTE = {
     "/": get(lambda answer: "/predict" in answer.json()["routes"]),
     "/predict": post(_reads(7), files=IMAGE),
+    "/predict_number": post(lambda answer: answer.json()["model"] == "numbers", files=NUMBER),
     "/predict_batch": post(_reads(7, 7), files=files(SEVEN, SEVEN)),
     "/predict_sequences": post(_reads(7), json=SEQUENCES),
     "/predict_rows": post(_reads_rows, files=IMAGE),
