@@ -154,7 +154,7 @@ def test_who_wants_to_choose_a_model_is_told_of_each(http: httpx.Client) -> None
     listed = http.get("/").json()
     assert listed["default"] == "lstm"
     described = {model.pop("name"): model for model in listed["models"]}
-    assert described.keys() == {"lstm", "lstm-rows", "gru", "rnn", "stateful"}
+    assert described.keys() == {"lstm", "lstm-rows", "gru", "rnn", "stateful", "numbers"}
     on = {"provider": "CPUExecutionProvider", "test_accuracy": None, "rows": False}
     assert described["gru"] == {"task": "classify", **on}
     assert described["lstm"] == {"task": "classify", **on, "rows": True}
