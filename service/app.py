@@ -45,7 +45,6 @@ from service.http.known_paths import KnownPaths
 from service.http.request_log import configure
 from service.inference import registry
 from service.inference.classifier import Prediction
-from service.inference.number import NumberPrediction
 from service.inference.registry import LoadError, Registry, list_models
 from service.metrics import Metrics
 from service.monitoring.monitor import Monitor

@@ -29,9 +29,9 @@ from service.bulk.sources import Source
 from service.errors import ApiError, BodyTooLargeError, InternalError, NotReadyError
 from service.execution.parser_pool import ParserError, ParserPool, ParsingFailedError
 from service.execution.scheduler import Scheduler
-from service.inference.backends import BackendError, open_backend, probe
+from service.inference.backends import BackendError
 from service.inference.classifier import Classifier, classifier_problem
-from service.inference.model import Model
+from service.inference.registry import load_model
 from service.metrics import Metrics
 from service.predictor import Predictor, Result
 from service.settings import Settings
@@ -159,8 +159,10 @@ class PartReader:
         if model_digest(settings, found) != record.model_sha256:
             raise ModelError(f"node {node} has another model {record.model!r}; install the same")
         try:
-            backend = open_backend(settings.backend, folder, found, device="cpu", threads=1)
-            probe(backend, found, 1)
+            # Which library is the fastest differs from node to node, and so may the last digits.
+            backend = "onnxruntime" if settings.backend == "auto" else settings.backend
+            fixed = {"backend": backend, "device": "cpu", "intra_op_threads": 1}
+            model = load_model(settings.model_copy(update=fixed), folder, found)
             # Waiting is no error here: nobody waits for the answer.
             metrics, patience = Metrics(), settings.max_delay_seconds
             parser = ParserPool(
@@ -172,7 +174,7 @@ class PartReader:
         self._most_bytes = settings.max_body_bytes
         self._fetch = ThreadPoolExecutor(_AT_ONCE)
         scheduler = Scheduler(parser, 1, settings.max_joint_batch, patience, metrics)
-        return Predictor(settings, scheduler, metrics), Classifier(Model(found, backend))
+        return Predictor(settings, scheduler, metrics), Classifier(model)
 
     async def _read_all(self, predictor: Predictor, names: list[str]) -> list[Row]:
         """A row for each name, in order."""

@@ -169,7 +169,7 @@ def load(settings: Settings) -> Registry:
     """
     try:
         manifests = _read_manifests(settings)
-        loaded = [_load(settings, folder, m) for folder, m in manifests.items()]
+        loaded = [load_model(settings, folder, m) for folder, m in manifests.items()]
     except ManifestError as error:
         raise LoadError(_without_paths(str(error), settings.models_dir)) from error
     except BackendError as error:
@@ -223,8 +223,13 @@ def _check_row_streams(manifests: Mapping[str, Manifest]) -> None:
 _COMPARED_SECONDS = 0.06
 
 
-def _load(settings: Settings, folder: Path, manifest: Manifest) -> Model:
-    """Open a model's backend; OpenVINO's only where the manifest proves what it does."""
+def load_model(settings: Settings, folder: Path, manifest: Manifest) -> Model:
+    """Open a model's backend and warm it up; OpenVINO's only where the manifest proves it.
+
+    Raises:
+        BackendError: it cannot be opened, or does not give what the manifest says.
+
+    """
     match settings.backend:
         case "onnxruntime" | "torchscript" as kind:
             return Model(manifest, _open(settings, kind, folder, manifest))

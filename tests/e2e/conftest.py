@@ -9,15 +9,20 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.project import ROOT
 from tests.support.published import publish, publish_stateful
 from tests.support.servers.server import GUARDS, SMALL_LIMITS, Server, serve
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:
-    """A server of three small classifiers and a model that carries state, with small limits."""
+    """A server of small classifiers, a reader of numbers and a model that carries state.
+
+    Its limits are small.
+    """
     models = tmp_path_factory.mktemp("models") / "small"
     shutil.copytree(models_dir, models)
+    shutil.copytree(ROOT / "models" / "numbers", models / "numbers")
     publish_stateful(models)
     settings = {"MODELS_DIR": models, "DEVICE": "cpu", **SMALL_LIMITS}
     with serve(tmp_path_factory.mktemp("server"), settings) as server:

@@ -14,6 +14,7 @@ import pytest
 from openapi_spec_validator import validate
 from PIL import Image
 
+from tests.support.metrics import figures
 from tests.support.published import picture
 from tests.support.servers.refused import IMAGE, SEVEN, files, png
 from tests.support.servers.server import PAGE, SMALL_LIMITS, Server
@@ -153,7 +154,7 @@ def test_who_wants_to_choose_a_model_is_told_of_each(http: httpx.Client) -> None
     listed = http.get("/").json()
     assert listed["default"] == "lstm"
     described = {model.pop("name"): model for model in listed["models"]}
-    assert described.keys() == {"lstm", "lstm-rows", "gru", "rnn", "stateful"}
+    assert described.keys() == {"lstm", "lstm-rows", "gru", "rnn", "stateful", "numbers"}
     on = {"provider": "CPUExecutionProvider", "test_accuracy": None, "rows": False}
     assert described["gru"] == {"task": "classify", **on}
     assert described["lstm"] == {"task": "classify", **on, "rows": True}
@@ -183,12 +184,6 @@ def test_requests_that_come_at_once_share_runs_and_a_bad_one_harms_none(
         return grown("count") < len(wanted)
 
     server.poll(shared)
-
-
-def figures(text: str) -> dict[str, float]:
-    """Samples of the service's own metrics, by name and labels."""
-    lines = [line for line in text.splitlines() if line.startswith("rowreader_")]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 def test_bentoml_s_own_figures_are_kept(http: httpx.Client) -> None:

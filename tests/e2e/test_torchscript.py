@@ -1,10 +1,12 @@
 """The service with the TorchScript backend."""
 
+import shutil
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.support.project import ROOT
 from tests.support.servers.server import serve
 from tests.support.servers.smoke import ask_every_route
 
@@ -12,6 +14,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def test_every_route_is_answered(tmp_path: Path, models_dir: Path) -> None:
-    settings = {"MODELS_DIR": models_dir, "BACKEND": "torchscript"}
+    models = tmp_path / "models"
+    shutil.copytree(models_dir, models)
+    shutil.copytree(ROOT / "models" / "numbers", models / "numbers")
+    settings = {"MODELS_DIR": models, "BACKEND": "torchscript"}
     with serve(tmp_path, settings) as server, httpx.Client(base_url=server.url, timeout=60) as http:
         ask_every_route(http)

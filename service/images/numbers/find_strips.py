@@ -83,11 +83,21 @@ def _find_sheet(pixels: Bytes) -> Mask | None:
     if max(pixels.shape[:2]) < _SHOWS_A_SHEET:
         return None
     view = shrink(pixels, _SHEET_VIEW)
-    if view.ndim == 2:
-        return sheet.find_sheet(view)
-    greys = (
-        colour.to_grey(view, colour.find_ink_colour(view)),
-        np.ascontiguousarray(view[..., 1]),
-        np.asarray(view.max(axis=2) - view.min(axis=2), np.uint8),
-    )
-    return next((found for grey in greys if (found := sheet.find_sheet(grey)) is not None), None)
+    greys = [view]
+    if view.ndim == 3:
+        greys = [
+            colour.to_grey(view, colour.find_ink_colour(view)),
+            np.ascontiguousarray(view[..., 1]),
+            np.asarray(view.max(axis=2) - view.min(axis=2), np.uint8),
+        ]
+    found = (sheet.find_sheet(grey) for grey in greys)
+    return next((mask for mask in found if mask is not None and _is_large(mask)), None)
+
+
+# Share of the picture that a sheet covers at least. Larger: small notes are missed; smaller: fat
+# strokes are sheets.
+_LEAST_SHEET = 0.1
+
+
+def _is_large(lying: Mask) -> bool:
+    return cv2.countNonZero(lying) > _LEAST_SHEET * lying.size

@@ -16,8 +16,8 @@ _VIEW = 300
 _NARROW = 0.03, 0.06, 0.12, 0.24
 # Share of the short side that a stroke is wide at most.
 _WIDEST = 0.5
-# Balance, of at most 4, from which on it decides alone. Larger: more pictures are judged as those of
-# a single digit are; smaller: pictures of few and fat strokes are judged wrongly.
+# Balance, of at most 4, from which on it decides alone. Larger: more pictures are judged as those
+# of a single digit are; smaller: pictures of few and fat strokes are judged wrongly.
 _DECISIVE = 0.5
 
 

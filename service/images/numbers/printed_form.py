@@ -1,5 +1,6 @@
 """What is printed on a form: lines to write on, cells for each digit, and the rim of a table."""
 
+import itertools
 from collections.abc import Sequence
 
 import cv2
@@ -172,8 +173,7 @@ def _find_walls(mask: Mask, level: Mask) -> Mask:
     groups = np.split(rows, np.flatnonzero(np.diff(rows) > 3) + 1)
     if len(groups) < 2:
         return np.zeros_like(mask)
-    gaps = [int(low[0] - high[-1]) for high, low in zip(groups[:-1], groups[1:], strict=True)]
-    gap = min(gaps)
+    gap = min(int(low[0] - high[-1]) for high, low in itertools.pairwise(groups))
     thickest = max(4, int(max(mask.shape) * _THICKEST))
     runs = _turned(_level_runs(_turned(mask), gap // 2, thickest))
     near = cv2.dilate(level, np.ones((7, 3), np.uint8))

@@ -49,14 +49,14 @@ def draw_strip(contrast: Bytes, mask: Mask, level: float, slope: float) -> Strip
         Its placement is in `contrast`; None where the line is empty, or too long for a strip.
 
     """
-    left, top, width, height = cv2.boundingRect(mask)
+    left, top, width, _ = cv2.boundingRect(mask)
     if width == 0:
         return None
     drawn = _draw_fine(contrast, mask, max(level, quantile(contrast[mask > 0], 0.85)), slope)
     if drawn is None:
         return None
     fine, from_box = drawn
-    shape = _adjust_stroke_width(fine)
+    shape = _adjust_stroke_widths(fine)
     x, y, wide, tall = cv2.boundingRect(shape)
     columns = max(1, round(wide * _INK / tall)) if tall else _WIDEST
     if columns > _WIDEST - 2 * _SIDE:
@@ -136,10 +136,32 @@ def _normalise_pressure(contrast: Bytes, mask: Mask, level: float) -> Bytes:
     return np.asarray(cv2.divide(soft, np.maximum(peak, _FAINTEST_STROKE), scale=255), np.uint8)
 
 
-def _adjust_stroke_width(shape: Mask) -> Mask:
+# Components whose strokes are adjusted each by itself: beside a fat pen's, thin strokes would
+# vanish. Of more components there is none that is a digit.
+_MOST_COMPONENTS = 100
+
+
+def _adjust_stroke_widths(shape: Mask) -> Mask:
     """Thicken or thin the strokes of `shape` (h, w), drawn `_FINE` times as large as a strip."""
-    if not shape.any():
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        shape, connectivity=8, ltype=cv2.CV_32S
+    )
+    if count > _MOST_COMPONENTS:
         return shape
+    adjusted = np.zeros_like(shape)
+    margin = 2 * _FINE
+    for label in range(1, count):
+        left, top, width, height = stats[label, :4].tolist()
+        rows = slice(max(0, top - margin), top + height + margin)
+        columns = slice(max(0, left - margin), left + width + margin)
+        own = (labels[rows, columns] == label).view(np.uint8)
+        window = adjusted[rows, columns]
+        np.maximum(window, _adjust_stroke_width(own), out=window)
+    return adjusted
+
+
+def _adjust_stroke_width(shape: Mask) -> Mask:
+    """Thicken or thin the strokes of one component of `shape` (h, w)."""
     inside = np.asarray(cv2.distanceTransform(shape, cv2.DIST_L2, 3), dtype=np.float32)
     width = mean_stroke_width(inside, shape)
     change = (min(max(width, _THINNEST * _FINE), _THICKEST * _FINE) - width) / 2

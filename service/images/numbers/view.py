@@ -221,11 +221,11 @@ def look_closer(view: View, pixels: Bytes, ink: Mask, tall: float) -> View:
     contrast = measure_writing(grey, dark=view.dark, widest=_WIDEST_STROKE * tall * times)
     near = cv2.dilate(ink[rows, columns], square(3))
     near = cv2.resize(near, contrast.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    near = np.asarray(near, np.uint8)
-    level = levels.measure_ink_level(contrast, levels.measure_steepness(contrast), near)
+    around = np.asarray(near, np.uint8)
+    level = levels.measure_ink_level(contrast, levels.measure_steepness(contrast), around)
     if level is None or level < levels.FAINTEST:
         return own
-    mask = np.asarray(cv2.bitwise_and(above(contrast, FAINT_INK * level), near), np.uint8)
+    mask = np.asarray(cv2.bitwise_and(above(contrast, FAINT_INK * level), around), np.uint8)
     if not mask.any():
         return own
     return View(contrast, mask, level, part.shape[1] / contrast.shape[1], (float(x), float(y)))

@@ -35,15 +35,7 @@ def read_all(pictures: Sequence[bytes], mode: int) -> list[str]:
         listed = Path(folder) / "pictures.txt"
         listed.write_text("\n".join(paths) + "\n")
         done = subprocess.run(
-            [
-                "tesseract",
-                str(listed),
-                "-",
-                "--psm",
-                str(mode),
-                "-c",
-                "tessedit_char_whitelist=0123456789",
-            ],  # fmt: skip
+            ["tesseract", str(listed), "-", "--psm", str(mode), "-c", f"{_WHITELIST}=0123456789"],
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
             capture_output=True,
             text=True,

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from tritonclient import http as triton
 
+from models.transcription import average, decode, views
 from service.images.read_image import read_image
+from tests.support.pictures.strips import written
 from tests.support.project import ROOT
 from tests.support.servers.server import Server
 from tests.support.servers.triton import sent
@@ -65,7 +67,23 @@ def test_a_picture_is_coded_and_decoded_by_halves_as_by_the_whole(client: Any) -
     assert np.corrcoef(picture.ravel(), rows.ravel())[0, 1] > 0.5
 
 
-@pytest.mark.parametrize("model", ["sine", "autoencoder", "autoencoder-encoder"])
+@pytest.mark.parametrize("text", ["7", "1066", "314159265358"])
+def test_a_line_of_any_width_is_read(client: Any, text: str) -> None:
+    strips = views(written(text))
+    result = client.infer("numbers", [sent("strips", strips)])
+    found = decode(average(result.as_numpy("log_probabilities")))
+    assert "".join(str(stretch.label) for stretch in found) == text
+
+
+@pytest.mark.parametrize("width", [1, 2, 33])
+def test_a_strip_without_ink_is_an_empty_text_however_narrow(client: Any, width: int) -> None:
+    strips = np.zeros((3, 32, width), np.float32)
+    result = client.infer("numbers", [sent("strips", strips)]).as_numpy("log_probabilities")
+    assert result.shape == (3, (width + 1) // 2, 13)
+    assert decode(result[0]) == []
+
+
+@pytest.mark.parametrize("model", ["sine", "autoencoder", "autoencoder-encoder", "numbers"])
 def test_they_predict_no_digits(shipped: Server, model: str) -> None:
     files = {"image": (ROOT / "docs" / "seven.png").read_bytes()}
     answer = httpx.post(f"{shipped.url}/predict", files=files, data={"model": model})

@@ -4,7 +4,6 @@ import dataclasses
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +16,8 @@ from service.inference.backends import BackendError, open_backend, probe
 from service.inference.model import Model
 from service.inference.registry import load
 from service.inference.transcriber import Transcriber, Transcription
-from service.settings import Settings
+from service.settings import Kind, Settings
+from tests.support.pictures.strips import written
 from tests.support.project import ROOT
 from tests.support.published import finished
 
@@ -27,7 +27,8 @@ NUMBERS = ROOT / "models" / "numbers"
 class Steps:
     """A backend that gives the same steps for every strip, whatever it shows."""
 
-    name = provider = "none"
+    name: Kind = "onnxruntime"
+    provider = "none"
 
     def __init__(self, *path: int, sure: float = 12.0) -> None:
         scores = np.zeros((len(path), CLASSES))
@@ -55,17 +56,6 @@ def read(described: Manifest, steps: Steps) -> Transcription:
     strip = np.zeros((32, 24), np.float32)
     strip[3:29, 8:16] = 1
     return finished(Transcriber(Model(described, steps)).prepare(strip))
-
-
-def written(text: str) -> Floats:
-    """A strip of `text` by the strokes of a plotter's font."""
-    page = np.zeros((90, 60 * len(text) + 60), np.uint8)
-    cv2.putText(page, text, (30, 70), cv2.FONT_HERSHEY_SIMPLEX, 2, 255, 7, cv2.LINE_AA)
-    left, top, width, height = cv2.boundingRect(page)
-    ink = page[top : top + height, left : left + width]
-    size = (round(width * 26 / height), 26)
-    fitted = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
-    return np.pad(fitted, ((3, 3), (8, 8))).astype(np.float32) / 255
 
 
 @pytest.mark.parametrize("text", ["7", "42", "1066", "90210", "331177", "555000222"])

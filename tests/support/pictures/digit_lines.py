@@ -27,8 +27,9 @@ class Spacing:
     """How the digits of a line stand, in pixels of MNIST, whose digits are 20 tall.
 
     `gap` is the range of the space between the ink of neighbours, and `touching` the share of gaps
-    where they overlap by 1 to 4 pixels instead, as far as both can still be seen. Digits are `sizes` times as large as MNIST's, and
-    stand up to `uneven` pixels above or below the line.
+    where they touch instead, and their boxes overlap by 1 to 4 pixels, as far as both can be seen.
+    Digits are `sizes` times as large as MNIST's, and stand up to `uneven` pixels above or below the
+    line.
     """
 
     gap: tuple[float, float] = (2, 10)
@@ -60,7 +61,8 @@ def compose(text: str, pool: Pool, random: Random, spacing: Spacing) -> Line:
         if place:
             left = _beside(ink, shape, top, boxes[-1])
             if random.random() < spacing.touching:
-                left = _overlap(ink, shape, top, left, int(random.integers(1, 5)))
+                wanted = min(boxes[-1][2] - int(random.integers(1, 5)), left - 1)
+                left = _overlap(ink, shape, top, wanted, left - 1)
             else:
                 left += round(random.uniform(*spacing.gap))
         window = ink[top : top + shape.shape[0], left : left + shape.shape[1]]
@@ -95,15 +97,14 @@ def _beside(ink: Floats, shape: Floats, top: int, last: tuple[int, int, int, int
 _COVERED = 1 / 3
 
 
-def _overlap(ink: Floats, shape: Floats, top: int, left: int, most: int) -> int:
-    """The column, up to `most` to the left of `left`, where `shape` overlaps what is written."""
+def _overlap(ink: Floats, shape: Floats, top: int, wanted: int, touching: int) -> int:
+    """The column from `wanted` to `touching` where `shape` does not cover too much."""
     rows = ink[top : top + shape.shape[0]]
-    for overlap in range(most, 1, -1):
-        start = max(0, left - overlap)
+    for start in range(max(0, wanted), touching):
         both = np.minimum(rows[:, start : start + shape.shape[1]], shape)
         if float(both.sum()) <= _COVERED * float(shape.sum()):
             return start
-    return max(0, left - 1)
+    return max(0, touching)
 
 
 def _trim(ink: Floats, boxes: Sequence[tuple[int, int, int, int]]) -> Line:

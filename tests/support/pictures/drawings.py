@@ -25,6 +25,18 @@ FOUR = [(130, 60), (90, 160), (215, 160)], [(180, 60), (180, 240)]
 ONE = [(150, 50), (150, 250)]
 DIGITS = {"five": canvas(FIVE), "seven": canvas(SEVEN), "four": canvas(*FOUR)}
 
+NUMERALS = {"1": canvas(ONE), "4": DIGITS["four"], "5": DIGITS["five"], "7": DIGITS["seven"]}
+
+
+def write(*lines: str, tall: int = 60) -> Bytes:
+    """Lines of the digits 1, 4, 5 and 7, each `tall` pixels tall, black on white."""
+    rows = [np.hstack([NUMERALS[digit][:, 60:240] for digit in line]) for line in lines]
+    wide = max(row.shape[1] for row in rows)
+    padded = [np.pad(r, ((0, 0), (0, wide - r.shape[1])), constant_values=255) for r in rows]
+    page = np.vstack(padded)
+    size = round(page.shape[1] * tall / 200), round(page.shape[0] * tall / 200)
+    return np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
 
 def read(pixels: Bytes) -> Reading:
     """The reading of a picture (h, w) or (h, w, 3)."""

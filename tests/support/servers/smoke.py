@@ -6,9 +6,13 @@ from typing import Any
 
 import httpx
 import numpy as np
+from PIL import Image
 
-from tests.support.servers.refused import IMAGE, SEVEN, TENSOR, files
+from tests.support.project import ROOT
+from tests.support.servers.refused import IMAGE, SEVEN, TENSOR, files, png
 
+with Image.open(ROOT / "docs" / "number.png") as _number:
+    NUMBER = files(png(np.asarray(_number.convert("L").resize((150, 60)))), field="image")
 SEQUENCES = {"sequences": [TENSOR["data"][0]]}
 METADATA = {"model_name": "lstm", "model_version": "1"}
 
@@ -57,6 +61,7 @@ VERSION = f"{MODEL}/versions/{{model_version}}"
 EVERY_ROUTE = {
     "/": get(lambda answer: "/predict" in answer.json()["routes"]),
     "/predict": post(_reads(7), files=IMAGE),
+    "/predict_number": post(lambda answer: answer.json()["text"] == "4071", files=NUMBER),
     "/predict_batch": post(_reads(7, 7), files=files(SEVEN, SEVEN)),
     "/predict_sequences": post(_reads(7), json=SEQUENCES),
     "/predict_rows": post(_reads_rows, files=IMAGE),

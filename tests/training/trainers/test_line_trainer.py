@@ -42,7 +42,7 @@ def test_it_learns() -> None:
         small(phases=(phase(epochs=3, lines=96, learning_rate=1e-2),)), digits(), CPU
     )
     epochs = [trainer.run_epoch() for _ in range(3)]
-    assert epochs[-1].train_loss < 0.5 * epochs[0].train_loss
+    assert epochs[-1].train_loss < 0.7 * epochs[0].train_loss
     assert epochs[-1].validation_loss < epochs[0].validation_loss
     assert trainer.finished
 

@@ -1,0 +1,133 @@
+"""Lines of digits are found in pictures of any kind, and drawn as strips."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from service.images.numbers.find_strips import find_strips
+from service.images.numbers.strip import TALL, Strip
+from service.images.picture import Picture
+from tests.support.pictures.drawings import write
+from tests.support.pictures.painting import folds, light_from_a_side, ruling, shadow
+
+Bytes = NDArray[np.uint8]
+
+
+def strips_of(pixels: NDArray[np.generic]) -> list[Strip]:
+    return find_strips(Picture(np.asarray(pixels, np.uint8), 255), 1)[0]
+
+
+def finding_of(pixels: NDArray[np.generic]) -> str | None:
+    return find_strips(Picture(np.asarray(pixels, np.uint8), 255), 1)[1]
+
+
+def parts(strip: Strip) -> int:
+    """How many pieces of ink stand on a strip."""
+    return int(cv2.connectedComponents((strip.ink > 0.5).astype(np.uint8))[0]) - 1
+
+
+NUMBER = write("7517", tall=80)  # each of the four digits is one piece
+PAPER = np.asarray(NUMBER * (200 / 255), np.uint8)
+RANDOM = np.random.default_rng(0)
+SIZE = PAPER.shape[0], PAPER.shape[1]
+
+
+def test_a_strip_is_as_the_reader_of_lines_learned_it() -> None:
+    [strip] = strips_of(NUMBER)
+    assert strip.ink.dtype == np.float32
+    assert strip.ink.shape[0] == TALL
+    inked = np.flatnonzero(strip.ink.any(axis=0))
+    assert (inked[0], strip.ink.shape[1] - 1 - inked[-1]) == (8, 8)
+    rows = np.flatnonzero(strip.ink.any(axis=1))
+    assert (rows[0], rows[-1]) == (3, 28)
+    assert (strip.ink.min(), strip.ink.max()) == (0, 1)
+    assert parts(strip) == 4
+
+
+def test_a_place_in_a_strip_is_found_in_the_picture() -> None:
+    [strip] = strips_of(NUMBER)
+    ys, xs = np.nonzero(NUMBER < 128)
+    corners = np.array([[8, 3, 1], [strip.ink.shape[1] - 8, 29, 1]]) @ strip.placement.T
+    assert corners == pytest.approx(
+        np.array([[xs.min(), ys.min()], [xs.max() + 1, ys.max() + 1]]), abs=2
+    )
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        255 - NUMBER,
+        PAPER * light_from_a_side(SIZE, RANDOM, 0.4),
+        PAPER * shadow(SIZE, RANDOM, 0.5),
+        PAPER * folds(SIZE, RANDOM),
+        np.clip(PAPER + RANDOM.normal(0, 12, SIZE), 0, 255),
+        np.minimum(PAPER, 255 - 90 * ruling(SIZE, RANDOM, squared=True)),
+        cv2.resize(NUMBER, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA),
+        cv2.resize(NUMBER, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC),
+        np.pad(PAPER, ((300, 200), (100, 900)), constant_values=200),
+    ],
+    ids=["light", "lamp", "shadow", "folds", "noise", "squared", "small", "large", "corner"],
+)
+def test_the_digits_are_found_on_any_paper(picture: NDArray[np.generic]) -> None:
+    [strip] = strips_of(picture)
+    assert parts(strip) == 4
+
+
+def test_a_sloping_line_is_drawn_level() -> None:
+    height, width = SIZE
+    page = cv2.copyMakeBorder(PAPER, 90, 90, 10, 10, cv2.BORDER_CONSTANT, value=(200, 0, 0, 0))
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2 + 90), 9, 1)
+    turned = cv2.warpAffine(page, turn, page.shape[::-1], borderValue=(200, 0, 0, 0))
+    [level], [strip] = strips_of(PAPER), strips_of(np.asarray(turned))
+    assert strip.ink.shape[1] == pytest.approx(level.ink.shape[1], rel=0.12)
+
+
+def test_lines_come_from_top_to_bottom() -> None:
+    strips = strips_of(write("7", "1757", "57", tall=60))
+    assert [parts(strip) for strip in strips] == [1, 4, 2]
+
+
+def test_more_than_three_lines_are_no_number() -> None:
+    assert finding_of(write("75", "57", "17", "71", tall=50)) == "not_a_number"
+
+
+def test_a_line_that_no_strip_can_hold_is_no_number() -> None:
+    line = np.hstack([write("7777777777", tall=30)] * 7)
+    assert finding_of(line) == "not_a_number"
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_even_pictures_are_blank(level: int) -> None:
+    assert finding_of(np.full((40, 200), level)) == "blank"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (3, 9), (5, 2000)])
+def test_pictures_of_any_shape_are_read(shape: tuple[int, int]) -> None:
+    """No picture raises, whatever is in it."""
+    noise = np.random.default_rng(1).integers(0, 256, shape)
+    for pixels in (noise, np.indices(shape).sum(axis=0) % 2 * 255, np.zeros(shape)):
+        assert len(strips_of(pixels)) <= 3
+
+
+def test_cells_of_a_form_are_taken_away() -> None:
+    cells = PAPER.copy()
+    height, width = SIZE
+    for at in range(5):
+        cv2.line(cells, (at * (width - 2) // 4, 2), (at * (width - 2) // 4, height - 3), 90, 2)
+    for row in (2, height - 3):
+        cv2.line(cells, (0, row), (width - 1, row), 90, 2)
+    page = np.pad(cells, 30, constant_values=200)
+    [strip] = strips_of(page)
+    assert parts(strip) == 4
+
+
+def test_the_number_on_a_sheet_is_read_and_the_desk_is_not() -> None:
+    desk = np.full((420, 560), 60, np.uint8)
+    sheet = np.pad(PAPER, 30, constant_values=200)
+    desk[120 : 120 + sheet.shape[0], 100 : 100 + sheet.shape[1]] = sheet
+    [strip] = strips_of(desk)
+    assert parts(strip) == 4
+    left, top = (strip.placement @ [8, 3, 1]).tolist()
+    assert left == pytest.approx(130 + np.nonzero(NUMBER < 128)[1].min(), abs=4)
+    assert top == pytest.approx(150 + np.nonzero(NUMBER < 128)[0].min(), abs=4)
