@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from models import manifest
 from tests.support.training.samples import (
@@ -15,14 +14,13 @@ from tests.support.training.samples import (
     finished_run,
     same_weights,
     small_recipe,
-    trained,
 )
 from tests.support.training.writer import odd_writer
 from training import export
 from training.errors import PublishedModelError
 from training.networks.modules import build
 from training.publication import continued_model
-from training.publication.continued_model import blend, check_better
+from training.publication.continued_model import check_better
 from training.recipes.shipped import Recipe
 from training.runs import checkpoint, run_folder
 from training.runs.environment import environment
@@ -128,18 +126,6 @@ def test_a_loss_on_the_data_set_is_bounded() -> None:
         check_better((0.9, 0.9), (0.99, 0.999), 20, 0.001, "mnist")
 
 
-def test_the_way_to_what_was_learned_is_gone_as_far_as_it_costs_little() -> None:
-    before = trained(small_recipe()).best
-    other = build(small_recipe().network)
-    network, share = blend(before, before, digits().validation, 0.0)
-    assert share == 1.0
-    network, share = blend(before, other, digits().validation, 0.0)
-    assert share == 0.5
-    halves = zip(network.parameters(), before.parameters(), other.parameters(), strict=True)
-    assert all(torch.allclose(found, (one + two) / 2, atol=1e-6) for found, one, two in halves)
-    assert blend(before, other, digits().validation, 1.0)[1] == 1.0
-
-
 def test_names_are_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for names in ([], ["sine"]):
         with pytest.raises(SystemExit):
@@ -155,7 +141,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path) -> N
     assert same_weights(stopped.network, first)
     stopped.run_epoch()
     checkpoint.save(tmp_path / "run", stopped, environment(CPU))
-    resumed = Trainer(recipe, digits(), CPU)
+    resumed = Trainer(recipe, digits(), CPU, first)
     checkpoint.restore(tmp_path / "run", checkpoint.load(tmp_path / "run"), resumed)
     resumed.run_epoch()
     for _ in range(2):

@@ -1,11 +1,9 @@
 """A published model that has learned from new pictures, if it is better for it."""
 
-import copy
 import hashlib
 from pathlib import Path
 
 import torch
-from torch import nn
 
 import models
 from models.manifest import FILENAME, Manifest, read, verify
@@ -21,10 +19,6 @@ from training.runs import checkpoint, run_folder
 from training.trainers.trainer import evaluate
 
 CPU = torch.device("cpu")
-
-# Of the way from the published weights to those that have learned, which is gone as far as costs
-# little on the validation images (WiSE-FT, arXiv 2109.01903).
-_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 
 def find_published(name: str, models_dir: Path) -> Path:
@@ -82,8 +76,7 @@ def from_published(
     key = hashlib.sha256(f"{start} {pictures.digest}".encode()).hexdigest()[:8]
     folder = runs_dir / f"{manifest.name}-more-{key}"
     finished = run_folder.finish(folder, continued(recipe), mixed.data, device, before)
-    learned = checkpoint.best_network(folder, finished)
-    after, share = blend(before, learned, data.validation.to(CPU), allowed_loss / 2)
+    after = checkpoint.best_network(folder, finished)
 
     def score(split: Split) -> tuple[float, float]:
         on_cpu = split.to(CPU)
@@ -106,30 +99,11 @@ def from_published(
             "digest": pictures.digest,
             "pictures": count_by_digit(mixed.learned),
             "held_out": count_by_digit(mixed.held_out),
-            "share": share,
             "held_out_accuracy": {"before": held[0], "after": held[1]},
             "test_accuracy": {"before": test[0], "after": test[1]},
         },
         started_from=_origin(manifest),
     )
-
-
-def blend(
-    before: nn.Module, learned: nn.Module, validation: Split, allowed: float
-) -> tuple[nn.Module, float]:
-    """A network between `before` and `learned`, in eval mode, and the share of the latter in it.
-
-    It is the nearest to `learned` whose accuracy on `validation` is that of `before` or less by at
-    most `allowed`, in [0, 1]; where there is none, the one in the middle.
-    """
-    least = evaluate(before, validation).accuracy - allowed - 1e-9
-    network = copy.deepcopy(before)
-    old, new = before.state_dict(), learned.state_dict()
-    for share in _SHARES:
-        network.load_state_dict({name: old[name].lerp(new[name], share) for name in old})
-        if evaluate(network, validation).accuracy >= least:
-            break
-    return network, share
 
 
 def check_better(

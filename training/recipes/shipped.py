@@ -211,7 +211,7 @@ def continued(recipe: Recipe) -> Recipe:
 
     They are epochs of the new pictures and of a part of the data set, see `data.more`.
     """
-    return dataclasses.replace(recipe, epochs=2, learning_rate=5e-4, warmup=0.1)
+    return dataclasses.replace(recipe, epochs=2, learning_rate=1e-3, average_decay=0.995)
 
 
 # scikit-learn's digits have 44 times fewer training images than MNIST: an epoch has only 10 steps.

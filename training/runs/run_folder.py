@@ -83,7 +83,8 @@ def train(
                 "with it, --restart removes it and begins again"
             )
         if found:
-            trainer = _resume(folder, found, recipe, data, device)
+            trainer = _trainer(recipe, data, device)
+            checkpoint.restore(folder, found, trainer)
         else:
             trainer = start(folder, recipe, data, device)
         _train_to_end(folder, trainer)
@@ -111,7 +112,9 @@ def finish(
             _train_to_end(folder, start(folder, recipe, data, device, first))
         elif not found.finished:
             print(f"{folder}: going on after epoch {len(found.history)} of {found.recipe.epochs}")
-            _train_to_end(folder, _resume(folder, found, found.recipe, data, device))
+            trainer = _trainer(found.recipe, data, device, first)
+            checkpoint.restore(folder, found, trainer)
+            _train_to_end(folder, trainer)
         finished = checkpoint.load(folder)
     checkpoint.check_data(folder, finished, data)
     if changes := checkpoint.differences(finished.recipe, recipe):
@@ -193,14 +196,6 @@ def _files_of_run(folder: Path) -> set[Path]:
     if others := set(folder.iterdir()) - written:
         raise run_files.foreign(folder, sorted(path.name for path in others))
     return written
-
-
-def _resume(
-    folder: Path, found: Checkpoint, recipe: AnyRecipe, data: DataSet, device: torch.device
-) -> AnyTrainer:
-    trainer = _trainer(recipe, data, device)
-    checkpoint.restore(folder, found, trainer)
-    return trainer
 
 
 def _train_to_end(folder: Path, trainer: AnyTrainer) -> None:

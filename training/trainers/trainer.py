@@ -27,6 +27,10 @@ from training.trainers.weight_average import weight_average
 # Too many to be memorised, and drawn in half a minute.
 MOST_OUTLIERS = 20_000
 MOST_HANDS = 30_000
+# Weight of the divergence from the answers of the network that training goes on from, beside the
+# loss. Larger: new pictures are learned more slowly; smaller: what was known is forgotten.
+REMEMBER = 4.0
+TEMPERATURE = 2.0
 DIVERGENCE_CHECK = 50  # steps between two checks of the loss; a check waits for the device
 
 
@@ -67,14 +71,20 @@ class Trainer:
         device: torch.device,
         start: nn.Module | None = None,
     ) -> None:
-        """Train `recipe` on `data`, from weights at random, or from those of `start`."""
+        """Train `recipe` on `data`, from weights at random, or from those of `start`.
+
+        With `start`, pictures that it reads right teach the network its answers, too, so that
+        nothing is forgotten (learning without forgetting, arXiv 1606.09282).
+        """
         self.recipe = recipe
         self.device = device
         self.data = data.to(device)
         torch.manual_seed(recipe.seed)
         self.network = build(recipe.network).to(device)
+        self._start = None
         if start is not None:
             self.network.load_state_dict(start.state_dict())
+            self._start = copy.deepcopy(start).to(device).eval().requires_grad_(False)
         self.averaged = weight_average(self.network, recipe.average_decay)
         self.best = copy.deepcopy(self.average)
         self.optimizer = torch.optim.AdamW(
@@ -190,17 +200,29 @@ class Trainer:
 
         """
         weight = self.recipe.row_weight
-        if weight:
-            reader = cast(RowClassifier, self.network)  # any other recipe has no `row_weight`
-            logits = reader.after_each_row(rows).transpose(1, 2)  # (k + m, 10, 28)
-        else:
-            logits = self.network(rows).unsqueeze(2)  # (k + m, 10, 1): the last row alone
+        logits = self._logits(self.network, rows)
         digits, others = logits.split([len(labels), len(rows) - len(labels)])
         wanted = labels[:, None].expand(-1, digits.shape[2])
         by_row = functional.cross_entropy(digits, wanted, reduction="none").mean(dim=0)
         loss = by_row[-1] + weight * by_row.mean()
         unsure = _unsure(others[..., -1]) + weight * _unsure(others)
-        return by_row[-1], loss + self.recipe.outlier_weight * unsure
+        total = loss + self.recipe.outlier_weight * unsure
+        if self._start is not None:
+            with torch.no_grad():
+                before = self._logits(self._start, rows)
+            misread = before[: len(labels), :, -1].argmax(dim=1) != labels
+            known = torch.cat([~misread, misread.new_ones(len(others))])
+            apart = _divergence(before[known], logits[known])
+            total = total + REMEMBER * (apart[-1] + weight * apart.mean())
+        return by_row[-1], total
+
+    def _logits(self, network: nn.Module, rows: Tensor) -> Tensor:
+        """What `network` gives for rows (n, 28, 28): (n, 10, 28) after each, or the last alone."""
+        if self.recipe.row_weight:
+            reader = cast(RowClassifier, network)  # any other recipe has no `row_weight`
+            return reader.after_each_row(rows).transpose(1, 2)
+        logits: Tensor = network(rows)
+        return logits.unsqueeze(2)  # (n, 10, 1)
 
     def _choose(self, pool: int, batch: int, share: float, generator: torch.Generator) -> Tensor:
         """Indices (round(batch * share),) of pictures to add to a batch, out of `pool`."""
@@ -230,6 +252,18 @@ def best_of(history: Sequence[Epoch]) -> Epoch:
 def _unsure(logits: Tensor) -> Tensor:
     """The cross-entropy of logits (m, 10, ...) with all ten digits equally right; 0 if m is 0."""
     return -logits.log_softmax(dim=1).mean() if len(logits) else logits.sum()
+
+
+def _divergence(before: Tensor, after: Tensor) -> Tensor:
+    """The Kullback-Leibler divergence of logits (n, 10, rows) from those `before`, after each row.
+
+    Both are divided by a temperature, so that digits that are taken for less likely count, too; the
+    mean over the pictures, (rows,), times the temperature's square, as in arXiv 1503.02531.
+    """
+    wanted = (before / TEMPERATURE).log_softmax(dim=1)
+    given = (after / TEMPERATURE).log_softmax(dim=1)
+    apart = (wanted.exp() * (wanted - given)).sum(dim=1)  # (n, rows)
+    return TEMPERATURE**2 * apart.sum(dim=0) / max(1, len(apart))
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:

@@ -54,6 +54,20 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_remedy() -> None:
         broken.run_epoch()
 
 
+def test_training_on_keeps_to_what_was_answered_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = trained(small_recipe(epochs=6, hidden_size=32, learning_rate=1e-2)).best
+    before = evaluate(start, digits().validation).logits
+
+    def change(remember: float) -> float:
+        monkeypatch.setattr("training.trainers.trainer.REMEMBER", remember)
+        trainer = Trainer(small_recipe(hidden_size=32, learning_rate=1e-2), digits(), CPU, start)
+        trainer.run_epoch()
+        after = evaluate(trainer.average, digits().validation).logits
+        return (after - before).softmax(dim=1).var().item()
+
+    assert change(remember=10.0) < 0.8 * change(remember=0.0)
+
+
 def test_the_best_epoch_is_the_first_of_the_least_validation_loss() -> None:
     trainer = trained(small_recipe(epochs=4))
     best = min(epoch.validation_loss for epoch in trainer.history)
