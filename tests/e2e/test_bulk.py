@@ -249,8 +249,6 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     assert "lies in" in refusal(scans, scans / "out", **small)
     assert "no model 'vgg' is published" in refusal(scans, out, "--model", "vgg", **small)
     assert "begins with ftp://" in refusal("ftp://host/scans", out, **small)
-    said = refusal(scans, out, **small, RAY_ADDRESS="127.0.0.1:9")
-    assert said.startswith("the cluster at RAY_ADDRESS=127.0.0.1:9 does not answer: ")
     pq.write_table(pa.table({"file": ["a"]}), tmp_path / "list.parquet")
     said = refusal(tmp_path / "list.parquet", out, **small)
     assert said.endswith("has no column `path` of strings, but: file (string)")
@@ -264,3 +262,5 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     assert "holds thesis.txt, which no run of bulk wrote" in refusal(scans, foreign, **small)
     with filelock.FileLock(out / ".lock"):
         assert f"another process works on {out}" in refusal(scans, out, **small)
+    said = refusal(scans, tmp_path / "later", **small, RAY_ADDRESS="127.0.0.1:9")
+    assert said.startswith("the cluster at RAY_ADDRESS=127.0.0.1:9 does not answer: ")
