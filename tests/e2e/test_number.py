@@ -79,7 +79,11 @@ def test_preview_shows_the_lines_that_the_model_saw(http: httpx.Client) -> None:
         (422, "wrong_task", {"files": NUMBER, "data": {"model": "lstm"}}),
         (415, "not_an_image", {"files": files(b"text", field="image")}),
         (415, "not_an_image", {"files": files(SEVEN[:60], field="image")}),
-        (413, "image_too_large", {"files": files(png(np.zeros((101, 100), np.uint8)), field="image")}),
+        (
+            413,
+            "image_too_large",
+            {"files": files(png(np.zeros((101, 100), np.uint8)), field="image")},
+        ),
         (422, "empty_file", {"files": files(b"", field="image")}),
         (422, "not_a_file", {"files": {"image": (None, "http://127.0.0.1/x.png")}}),
         (422, "missing_field", {"files": {"model": (None, "numbers")}}),
