@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from models import manifest
 from service.images.arrays import Bytes
@@ -68,7 +69,9 @@ def main() -> None:
     reader = NumberReader(arguments.models_dir, arguments.model)
     classifier = open_classifier(arguments.models_dir, "lstm")
     if arguments.sheet:
-        cv2.imwrite(str(arguments.sheet), draw_sheet(reader, pool))
+        Image.fromarray(draw_sheet(reader, pool)[..., ::-1]).quantize(64).save(
+            arguments.sheet, optimize=True
+        )
         return
     first = JUDGING if arguments.digits == "test" else DEVELOPING
     print(f"of {arguments.count} of each kind, from {arguments.digits} digits, in percent")
