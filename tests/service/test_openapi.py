@@ -20,7 +20,9 @@ DOCUMENT = build_document(
     )
 )
 INFER = "/v2/models/{model_name}/infer"
-ROUTES = ("/predict", "/predict_batch", "/predict_sequences", "/predict_rows", INFER)
+ROUTES = (
+    "/predict", "/predict_number", "/predict_batch", "/predict_sequences", "/predict_rows", INFER
+)  # fmt: skip
 
 
 def test_is_valid_openapi() -> None:
@@ -78,6 +80,7 @@ def test_where_there_are_keys_the_probes_want_none() -> None:
     [
         ("/predict", {"model", "preview"}),
         ("/predict_batch", {"model", "preview"}),
+        ("/predict_number", {"model", "preview"}),
         ("/predict_sequences", {"model"}),
     ],
 )
