@@ -26,6 +26,7 @@ LABELS: Final = (*map(str, range(DIGITS)), "separator", "other")  # of all but t
 
 _SLANT: Final = 0.12  # columns a row, by which two views are slanted, to either side
 _LOWER: Final = 0.92  # height of a view that is lower, as a fraction
+_LEAST: Final = 1e-30  # what a probability is taken for that is rounded to 0
 _ROWS: Final = np.arange(HEIGHT) - (HEIGHT - 1) / 2  # from the middle
 
 
@@ -56,11 +57,10 @@ def _slanted(strip: Floats, slant: float) -> Floats:
     return np.asarray(left * (1 - share) + right * share, np.float32)
 
 
-def average(log_probabilities: Floats) -> Floats:
+def average(probabilities: Floats) -> Floats:
     """The logarithm of the mean probabilities (steps, 13) of several views (n, steps, 13)."""
-    return np.asarray(
-        np.logaddexp.reduce(log_probabilities, axis=0) - np.log(len(log_probabilities)), np.float32
-    )
+    mean = probabilities.mean(axis=0, dtype=np.float64)
+    return np.asarray(np.log(np.maximum(mean, _LEAST)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class Stretch:
     end: int
 
 
-def decode(log_probabilities: Floats) -> list[Stretch]:
-    """The characters of the most probable path through (steps, 13)."""
-    return join_path(log_probabilities.argmax(axis=1))
+def decode(probabilities: Floats) -> list[Stretch]:
+    """The characters of the most probable path through (steps, 13), or their logarithms."""
+    return join_path(probabilities.argmax(axis=1))
 
 
 def join_path(best: NDArray[np.integer]) -> list[Stretch]:

@@ -69,7 +69,8 @@ SCORE = {"split": "test", "name": "accuracy", "value": 1, "n": 1}
         ({"colour": "red"}, "colour: Unexpected keyword argument, found 'red'; correct it"),
         (
             {"task": "paint"},
-            "task: Input should be 'classify', 'classify_rows', 'reconstruct' or 'regress', found",
+            "task: Input should be 'classify', 'classify_rows', 'reconstruct', 'regress' or "
+            "'transcribe', found",
         ),
         ({"name": "other"}, "the folder is called 'example'"),
         ({"name": "../up"}, r"name: String should match pattern '\^\[a-z0-9\]"),

@@ -128,7 +128,7 @@ def test_views_of_the_narrowest_and_of_inked_edges_lose_no_column() -> None:
 
 
 def test_an_average_holds_probabilities_that_add_up_to_one() -> None:
-    two = np.stack([steps(4, 4, BLANK), steps(4, 9, BLANK)])
+    two = np.exp([steps(4, 4, BLANK), steps(4, 9, BLANK)])
     mean = average(two)
     np.testing.assert_allclose(np.exp(mean).sum(1), 1, atol=1e-5)
     assert np.exp(mean[1, 4]) == pytest.approx(np.exp(mean[1, 9]), rel=1e-5)

@@ -95,7 +95,7 @@ def _(network: ReNetClassifier, graph: GraphBuilder) -> None:
 def _(network: LineReader, graph: GraphBuilder) -> None:
     states = add_line_reader(graph, network, "strips")
     logits = _linear_at_each_step(graph, network.head, states)
-    graph.add("LogSoftmax", logits, axis=2, out="log_probabilities")
+    graph.add("Softmax", logits, axis=2, out="probabilities")
 
 
 @_write.register

@@ -82,14 +82,14 @@ def _(_network: LineReader) -> Interface:
         range=(0.0, 1.0),
         meaning="lines of digits, light ink on dark, the ink 26 pixels high and 8 from either end",
     )
-    log_probabilities = Tensor(
-        name="log_probabilities",
+    probabilities = Tensor(
+        name="probabilities",
         dtype="float32",
         dims=("batch", "steps", transcription.CLASSES),
         meaning="at each step of two columns: ten digits, a separator, another character, and "
         "CTC's blank",
     )
-    return Interface(inputs=(strips,), outputs=(log_probabilities,))
+    return Interface(inputs=(strips,), outputs=(probabilities,))
 
 
 @interface.register

@@ -1,4 +1,4 @@
-"""The reader of lines: from a strip of ink to log-probabilities of characters at each step."""
+"""The reader of lines: from a strip of ink to probabilities of characters at each step."""
 
 from typing import Final
 
@@ -38,16 +38,23 @@ class LineReader(nn.Module):
         self.head = nn.Linear(2 * config.hidden_size, CLASSES)
 
     def forward(self, strips: Tensor) -> Tensor:
-        """Map strips (B, 32, W) float32 in [0, 1] to log-probabilities (B, ceil(W / 2), 13).
+        """Map strips (B, 32, W) float32 in [0, 1] to probabilities (B, ceil(W / 2), 13).
 
         What lies to the right of a strip's ink is part of the strip: strips that share a batch are
         of one width, or those that are narrower have that much more of an empty margin.
         """
+        return self.logits(strips).softmax(dim=2)
+
+    def log_probabilities(self, strips: Tensor) -> Tensor:
+        """The logarithms of what `forward` gives, for CTC."""
+        return self.logits(strips).log_softmax(dim=2)
+
+    def logits(self, strips: Tensor) -> Tensor:
+        """Map strips (B, 32, W) to logits (B, ceil(W / 2), 13)."""
         features = self.front(strips.unsqueeze(1)).squeeze(2)  # (B, features, steps)
         states, _ = self.recurrent(self.dropout(features.permute(2, 0, 1)))  # (steps, B, 2 * H)
-        logits = self.head(self.dropout(states)).transpose(0, 1)  # (B, steps, 13)
-        log_probabilities: Tensor = logits.log_softmax(dim=2)
-        return log_probabilities
+        logits: Tensor = self.head(self.dropout(states)).transpose(0, 1)  # (B, steps, 13)
+        return logits
 
 
 def _convolution(

@@ -39,7 +39,7 @@ class TranscriptionParity(ParityTask):
             (output,) = run({"strips": strips}).values()
             parts.append(output.reshape(-1, output.shape[-1]))
             on_progress(len(batch))
-        return {"log_probabilities": np.concatenate(parts)}
+        return {"probabilities": np.concatenate(parts)}
 
     def judge(self, outputs: Arrays, reference: Arrays) -> Verdict:
         """See `ParityTask.judge`: every text must be the same."""
@@ -55,7 +55,7 @@ class TranscriptionParity(ParityTask):
 
     def _texts(self, outputs: Arrays) -> list[tuple[int, ...]]:
         ends = np.cumsum([_widened(line) // COLUMNS_OF_A_STEP for line in self._lines])
-        parts = np.split(outputs["log_probabilities"], ends[:-1])
+        parts = np.split(outputs["probabilities"], ends[:-1])
         return [tuple(stretch.label for stretch in decode(part)) for part in parts]
 
     def _batches(self, size: int) -> list[list[Line]]:

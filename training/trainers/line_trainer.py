@@ -22,6 +22,7 @@ from training.data.line_composition import Line
 from training.data.line_parts import Digits
 from training.data.lines import draw
 from training.errors import TrainingDivergedError
+from training.networks.line_reader import LineReader
 from training.networks.modules import build
 from training.recipes.lines import LineRecipe, Phase
 from training.trainers.trainer import DIVERGENCE_CHECK, Epoch, best_of
@@ -54,7 +55,7 @@ class LineTrainer:
         self.device = device
         self.data = data
         torch.manual_seed(recipe.seed)
-        self.network = build(recipe.network).to(device)
+        self.network = _reader(build(recipe.network)).to(device)
         self.averaged = weight_average(self.network, recipe.average_decay)
         self.best = copy.deepcopy(self.average)
         weights = [p for p in self.network.parameters() if p.ndim > 1]
@@ -75,9 +76,9 @@ class LineTrainer:
         self._validation = validation_lines(data, VALIDATION_LINES)
 
     @property
-    def average(self) -> nn.Module:
+    def average(self) -> LineReader:
         """The network with the averaged weights, which is validated and exported."""
-        return self.averaged.module
+        return _reader(self.averaged.module)
 
     @property
     def samples(self) -> int:
@@ -160,7 +161,7 @@ class LineTrainer:
         """Take one optimiser step; returns CTC's mean loss of a label, a scalar on the device."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        log_probabilities = self.network(batch.strips / 255)  # (B, steps, 13)
+        log_probabilities = self.network.log_probabilities(batch.strips / 255)  # (B, steps, 13)
         loss = _ctc(log_probabilities, batch, "mean")
         # Each character is drawn at a known place.
         at_middles = log_probabilities.flatten(0, 1)[batch.steps, batch.labels]
@@ -206,7 +207,7 @@ def validation_lines(data: DataSet, count: int) -> list[Line]:
 
 @torch.inference_mode()
 def evaluate_lines(
-    network: nn.Module, lines: Sequence[Line], device: torch.device
+    network: LineReader, lines: Sequence[Line], device: torch.device
 ) -> LineEvaluation:
     """Evaluate a reader, which is in eval mode and on `device`, on `lines`."""
     order = sorted(range(len(lines)), key=lambda index: lines[index].strip.shape[1])
@@ -215,13 +216,19 @@ def evaluate_lines(
     for start in range(0, len(lines), _EVALUATION_BATCH):
         chosen = order[start : start + _EVALUATION_BATCH]
         batch = pack([lines[index] for index in chosen]).to(device)
-        log_probabilities = network(batch.strips / 255)
+        log_probabilities = network.log_probabilities(batch.strips / 255)
         total += _ctc(log_probabilities, batch, "sum").item()
         paths = log_probabilities.argmax(dim=2).cpu().numpy()
         for index, path in zip(chosen, paths, strict=True):
             texts[index] = tuple(stretch.label for stretch in join_path(path))
     right = sum(text == line.labels for text, line in zip(texts, lines, strict=True))
     return LineEvaluation(texts=texts, accuracy=right / len(lines), loss=total / len(lines))
+
+
+def _reader(network: nn.Module) -> LineReader:
+    """`network`, which is a reader of lines by its configuration."""
+    assert isinstance(network, LineReader)  # noqa: S101
+    return network
 
 
 def _ctc(log_probabilities: Tensor, batch: LineBatch, reduction: str) -> Tensor:

@@ -71,14 +71,14 @@ def test_a_picture_is_coded_and_decoded_by_halves_as_by_the_whole(client: Any) -
 def test_a_line_of_any_width_is_read(client: Any, text: str) -> None:
     strips = views(written(text))
     result = client.infer("numbers", [sent("strips", strips)])
-    found = decode(average(result.as_numpy("log_probabilities")))
+    found = decode(average(result.as_numpy("probabilities")))
     assert "".join(str(stretch.label) for stretch in found) == text
 
 
 @pytest.mark.parametrize("width", [1, 2, 33])
 def test_a_strip_without_ink_is_an_empty_text_however_narrow(client: Any, width: int) -> None:
     strips = np.zeros((3, 32, width), np.float32)
-    result = client.infer("numbers", [sent("strips", strips)]).as_numpy("log_probabilities")
+    result = client.infer("numbers", [sent("strips", strips)]).as_numpy("probabilities")
     assert result.shape == (3, (width + 1) // 2, 13)
     assert decode(result[0]) == []
 

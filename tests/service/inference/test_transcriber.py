@@ -34,11 +34,11 @@ class Steps:
         scores = np.zeros((len(path), CLASSES))
         scores[np.arange(len(path)), path] = sure
         scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-        self._steps = scores.astype(np.float32)
+        self._steps = np.exp(scores).astype(np.float32)
 
     def run(self, inputs: Arrays) -> dict[str, Floats]:
         count = len(inputs["strips"])
-        return {"log_probabilities": np.repeat(self._steps[np.newaxis], count, axis=0)}
+        return {"probabilities": np.repeat(self._steps[np.newaxis], count, axis=0)}
 
 
 @pytest.fixture(scope="module")
@@ -145,4 +145,4 @@ class _Flat(Steps):
         super().__init__(4, 4, 4)
 
     def run(self, inputs: Arrays) -> dict[str, Floats]:
-        return {"log_probabilities": super().run(inputs)["log_probabilities"][0]}
+        return {"probabilities": super().run(inputs)["probabilities"][0]}

@@ -90,14 +90,14 @@ def test_only_lines_of_one_width_share_a_batch_and_each_is_read_once(
     def run(inputs: Arrays) -> dict[str, Floats]:
         strips = inputs["strips"]
         seen.append(strips.shape)
-        return {"log_probabilities": np.zeros((len(strips), strips.shape[2] // 2, 13), np.float32)}
+        return {"probabilities": np.zeros((len(strips), strips.shape[2] // 2, 13), np.float32)}
 
     done: list[int] = []
     task = TranscriptionParity(lines)
     outputs = task.outputs(run, size, done.append)
     assert sum(done) == len(task) == len(lines)
     assert all(count <= size and width % 32 == 0 for count, _, width in seen)
-    assert len(outputs["log_probabilities"]) == sum(c * width // 2 for c, _, width in seen)
+    assert len(outputs["probabilities"]) == sum(c * width // 2 for c, _, width in seen)
 
 
 def test_calibration_lets_one_line_in_a_hundred_be_accepted_and_wrong() -> None:
