@@ -3,6 +3,7 @@
 python -m tests.benchmarks.numbers                        # composed of MNIST's test digits
 python -m tests.benchmarks.numbers --digits validation    # of training images, to develop by
 python -m tests.benchmarks.numbers --sheet numbers.png    # twenty pictures with the boxes drawn
+python -m tests.benchmarks.numbers --time                 # how long a picture takes
 
 Right is a text that is right as a whole; of the kind `nothing`, a picture that is refused.
 """
@@ -28,8 +29,9 @@ from service.inference.transcriber import Transcriber
 from service.number_prediction import number_prediction
 from tests.benchmarks.peers import contours, tesseract
 from tests.benchmarks.tools.reading_ways import MAX_PIXELS, classify, open_classifier
-from tests.support.pictures.digit_lines import Pool, pool_of
+from tests.support.pictures.digit_lines import Pool, Spacing, compose, enlarge, pool_of
 from tests.support.pictures.number_pictures import KINDS, Number, draw
+from tests.support.pictures.painting import encode, finish
 from tests.support.published import finished
 
 # Percent of the texts that are to be right; None where no goal was set.
@@ -73,6 +75,9 @@ def main() -> None:
             arguments.sheet, optimize=True
         )
         return
+    if arguments.time:
+        print_times(reader, pool)
+        return
     first = JUDGING if arguments.digits == "test" else DEVELOPING
     print(f"of {arguments.count} of each kind, from {arguments.digits} digits, in percent")
     print(f"{'kind':<10}{'goal':>6}{'right':>8}{'accepted':>10}{'accepted, wrong':>17}"
@@ -84,6 +89,28 @@ def main() -> None:
         wrong.append(outcome.wrong)
         print(outcome.line(kind), flush=True)
     print(f"{'all':<10}{'':>24}{np.mean(wrong):>17.1f}   milliseconds: {reader.milliseconds()}")
+
+
+# Width and height of the pictures that are timed, and their format.
+TIMED = ((1000, 200, ".png"), (1000, 200, ".jpg"), (4000, 3000, ".jpg"))
+
+
+def print_times(reader: "NumberReader", pool: Pool) -> None:
+    """Print how many milliseconds of the processor a picture of six digits takes."""
+    for width, height, suffix in TIMED:
+        random = np.random.default_rng(0)
+        line = enlarge(compose("407193", pool, random, Spacing()), 0.0035 * width)
+        page = np.full((height, width), 235, np.float32)
+        tall, wide = line.ink.shape
+        top, left = (height - tall) // 2, (width - wide) // 2
+        page[top : top + tall, left : left + wide] *= 1 - line.ink
+        data = encode(finish(page + random.normal(0, 2, page.shape)), suffix, random)
+        times = []
+        for _ in range(11):
+            start = time.process_time()
+            prediction = reader(data)
+            times.append(1000 * (time.process_time() - start))
+        print(f"{width} x {height} {suffix}: {np.median(times):.0f} ms, read {prediction.text}")
 
 
 class NumberReader:
@@ -197,6 +224,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=200, help="pictures per kind (default: 200)")
     parser.add_argument("--alone", action="store_true", help="without Tesseract and demos")
     parser.add_argument("--sheet", type=Path, help="write twenty pictures with boxes to this PNG")
+    parser.add_argument("--time", action="store_true", help="print how long reading takes")
     parser.add_argument("--model", default="numbers", help="a published model (default: numbers)")
     parser.add_argument("--models-dir", type=Path, default=Path("models"), help="where it is")
     return parser.parse_args()

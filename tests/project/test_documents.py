@@ -20,6 +20,7 @@ import yaml
 
 from models.manifest import Role, discover, read
 from service.inference.classifier import PreviewedPrediction, Reason
+from service.inference.number import NumberReason
 from service.metrics import Metrics
 from service.openapi.document import routes
 from service.paths import PROBES
@@ -141,6 +142,8 @@ class TestTables:
 
     def test_every_reason_is_told(self) -> None:
         assert columns(ROOT / "docs" / "api.md", "reason") == list(get_args(Reason))
+        of_numbers = columns(ROOT / "docs" / "api.md", "reason of a number")
+        assert of_numbers == list(get_args(NumberReason))
         [row] = re.findall(r"^\| `reason` \|.*$", documents.text(README), re.MULTILINE)
         assert re.findall(r"`(\w+)`", row)[1:] == list(get_args(Reason))
 

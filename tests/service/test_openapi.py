@@ -25,7 +25,8 @@ DOCUMENT = build_document(
 )
 INFER = "/v2/models/{model_name}/infer"
 ROUTES = (
-    "/predict", "/predict_batch", "/predict_sequences", "/predict_rows", "/feedback", INFER,
+    "/predict", "/predict_number", "/predict_batch", "/predict_sequences", "/predict_rows",
+    "/feedback", INFER,
 )  # fmt: skip
 
 
@@ -84,6 +85,7 @@ def test_where_there_are_keys_the_probes_want_none() -> None:
     [
         ("/predict", {"model", "preview"}),
         ("/predict_batch", {"model", "preview"}),
+        ("/predict_number", {"model", "preview"}),
         ("/predict_sequences", {"model"}),
     ],
 )
