@@ -22,9 +22,9 @@ from training.trainers.calibration import BINS, fit_temperature
 
 CALIBRATION_LINES: Final = 2_000  # of the validation digits
 LINES_OF_A_KIND: Final = 100  # of the test digits
-# Of the validation lines, at most so many are accepted and wrong. In whole pictures, whose lines have
-# to be found first, it is twice as many.
-MOST_WRONG: Final = 0.005
+# The share of the validation lines that is accepted and wrong at most. In whole pictures, whose
+# lines have to be found first, it is twice as much.
+MOST_WRONG: Final = 0.0075
 _TEST_SEED = 2_000_003
 _CLEAN: Final[tuple[Kind, ...]] = ("single", "apart", "touching", "long")
 _DAMAGED: Final[tuple[Kind, ...]] = ("single", "apart", "touching", "long", "marks", "other")
@@ -98,7 +98,7 @@ def scores_by_kind(kinds: Sequence[str], readings: Sequence[Reading]) -> list[Me
 def calibrate_lines(readings: Sequence[Reading]) -> Calibration:
     """Fit the temperature of the numbers among `readings`, and the threshold of acceptance.
 
-    The threshold is the least with which at most one line in two hundred is accepted and wrong.
+    The threshold is the least with which so few lines are accepted and wrong.
     """
     numbers = [reading for reading in readings if reading.is_number]
     sure = torch.tensor([r.log_probability for r in numbers]).double().clamp(max=-1e-12)

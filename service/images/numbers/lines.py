@@ -105,8 +105,9 @@ def find_lines(mask: Mask) -> tuple[NDArray[np.int32], list[Line]]:
     tall = _typical_height(parts)
     digits = [part for part in parts if _SMALL * tall <= part.height <= _TALLEST * tall]
     lines = _without_clutter(_join_lines(_group(digits, tall), tall))
+    taken = {each.label for line in lines for each in line.digits}
     for part in parts:
-        if part.height < _SMALL * tall:
+        if part.label not in taken and part.height < _TALLEST_MARK * tall:
             _attach(part, lines)
     return np.asarray(labels, np.int32), sorted(lines, key=lambda line: line.y)
 
@@ -114,6 +115,9 @@ def find_lines(mask: Mask) -> tuple[NDArray[np.int32], list[Line]]:
 # Heights of a component, in those of digits, below which it is a mark or a part of a digit, and
 # above which it is none. Larger first: small digits are marks; smaller: the bars of a 5 are digits.
 _SMALL, _TALLEST = 0.42, 2.2
+# Height of a mark or a stroke at most, in those of digits. Larger: what lies below a line belongs to
+# it; smaller: a large comma goes unseen.
+_TALLEST_MARK = 0.6
 
 
 def _is_of_border(part: Component, shape: tuple[int, ...]) -> bool:
