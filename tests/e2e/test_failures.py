@@ -27,6 +27,8 @@ OF_STATE = {"unauthorized", "origin_not_allowed", "not_ready", "too_many_request
             "timeout", "client_too_slow"}  # fmt: skip
 # What is told over a WebSocket only: see test_streaming.py.
 OF_STREAMS = {"wrong_state"}
+# What only a server tells that keeps predictions: see test_feedback.py.
+OF_FEEDBACK = {"unknown_request", "ambiguous_request", "not_kept"}
 # What no request may bring about: that is what `test_fuzz.py` is for.
 OF_NO_REQUEST = {"internal"}
 
@@ -52,7 +54,7 @@ def test_a_refused_request(server: Server, http: httpx.Client, request_: Refused
 
 def test_every_code_is_provoked_on_a_route_of_its_form() -> None:
     native = {code for _, path, _, code, _ in REFUSED if not of_protocol(path)}
-    unasked = OF_STATE | OF_STREAMS | OF_NO_REQUEST
+    unasked = OF_STATE | OF_STREAMS | OF_FEEDBACK | OF_NO_REQUEST
     assert native | unasked | {"unknown_tensor"} == ERRORS.keys()
     protocol = {code for _, path, _, code, _ in REFUSED if of_protocol(path)}
     of_images = {"image_too_large", "not_an_image", "empty_file", "not_a_file", "wrong_task"}

@@ -60,9 +60,16 @@ def test_what_is_no_number_is_refused(http: httpx.Client) -> None:
 
 
 def test_a_comma_is_never_read_without_a_word(http: httpx.Client) -> None:
-    pixels = np.array(Image.fromarray(write("75", "7", tall=30)).crop((0, 0, 90, 45)))
-    pixels[30:38, 86:89] = 0
-    assert not ask(http, pixels)["accepted"]
+    written = write("75", tall=30)
+    paper = np.full((70, 110), 255, np.uint8)
+    paper[:45, :54] = written
+    below, behind = (int(np.nonzero((written < 128).any(axis=axis))[0].max()) for axis in (1, 0))
+    for tall in (7, 12):
+        pixels = paper.copy()
+        pixels[below - 2 : below - 2 + tall, behind + 6 : behind + 9] = 0
+        pixels[below - 5 + tall : below - 2 + tall, behind + 4 : behind + 7] = 0
+        answer = ask(http, pixels)
+        assert (answer["text"], answer["accepted"], answer["reason"]) == ("75", False, "separator")
 
 
 def test_preview_shows_the_lines_that_the_model_saw(http: httpx.Client) -> None:

@@ -98,7 +98,7 @@ def scores_by_kind(kinds: Sequence[str], readings: Sequence[Reading]) -> list[Me
 def calibrate_lines(readings: Sequence[Reading]) -> Calibration:
     """Fit the temperature of the numbers among `readings`, and the threshold of acceptance.
 
-    The threshold is the least with which so few lines are accepted and wrong.
+    The threshold is the least with which at most `MOST_WRONG` of them are accepted and wrong.
     """
     numbers = [reading for reading in readings if reading.is_number]
     sure = torch.tensor([r.log_probability for r in numbers]).double().clamp(max=-1e-12)

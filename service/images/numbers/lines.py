@@ -115,8 +115,8 @@ def find_lines(mask: Mask) -> tuple[NDArray[np.int32], list[Line]]:
 # Heights of a component, in those of digits, below which it is a mark or a part of a digit, and
 # above which it is none. Larger first: small digits are marks; smaller: the bars of a 5 are digits.
 _SMALL, _TALLEST = 0.42, 2.2
-# Height of a mark or a stroke at most, in those of digits. Larger: what lies below a line belongs to
-# it; smaller: a large comma goes unseen.
+# Height of a mark or a stroke at most, in those of digits. Larger: what lies below a line belongs
+# to it; smaller: a large comma goes unseen.
 _TALLEST_MARK = 0.6
 
 
