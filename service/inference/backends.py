@@ -74,12 +74,12 @@ def open_backend(
         ManifestError: the model was published without a file for this library.
 
     """
-    make = functools.partial(_import_class(kind), folder, manifest, threads=threads, exact=exact)
     if kind == "openvino" and device == "cuda":
         raise BackendError(
             "backend openvino runs on the CPU only; set the device to auto or cpu, or choose "
             "another backend"
         )
+    make = functools.partial(_import_class(kind), folder, manifest, threads=threads, exact=exact)
     if device == "cpu" or kind == "openvino":
         return make(device="cpu")
     try:

@@ -20,7 +20,7 @@ from training.networks.interface import interface
 from training.networks.modules import build
 from training.parity.lines import TranscriptionParity
 from training.parity.proof import prove
-from training.publication.line_scores import Reading, calibrate_lines
+from training.publication.line_scores import MOST_WRONG, Reading, calibrate_lines
 from training.publication.model_export import write_forms
 
 
@@ -100,7 +100,7 @@ def test_only_lines_of_one_width_share_a_batch_and_each_is_read_once(
     assert len(outputs["probabilities"]) == sum(c * width // 2 for c, _, width in seen)
 
 
-def test_calibration_lets_one_line_in_a_hundred_be_accepted_and_wrong() -> None:
+def test_calibration_lets_few_lines_be_accepted_and_wrong() -> None:
     random = np.random.default_rng(0)
     sure = random.uniform(0.3, 1, 4_000)
     right = random.random(4_000) < sure**2  # less often than it says
@@ -120,5 +120,6 @@ def test_calibration_lets_one_line_in_a_hundred_be_accepted_and_wrong() -> None:
     ]
     assert 0 < len(accepted) < 4_000
     wrong = len(accepted) - sum(accepted)
-    assert 0.009 * len([*readings, *letters]) <= wrong <= 0.01 * len([*readings, *letters])
+    most = MOST_WRONG * len([*readings, *letters])
+    assert 0.9 * most <= wrong <= most
     assert found.rejected == pytest.approx(1 - len(accepted) / 4_000, abs=1e-3)
