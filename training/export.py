@@ -39,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.bento_store and (options.names or options.more):
-        parser.error("--bento-store takes all models of --models-dir, so no NAME and no --more")
+        parser.error(
+            "--bento-store takes all models of --models-dir, so it takes no NAME and no --more"
+        )
     if options.more and (not options.names or set(options.names) - set(RECIPES)):
         parser.error(f"--more needs the names of classifiers that ship: {', '.join(RECIPES)}")
     work = _store if options.bento_store else _export
