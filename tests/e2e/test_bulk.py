@@ -102,7 +102,7 @@ def test_killed_it_goes_on_and_reads_nothing_twice(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_ctrl_c_is_one_line_and_keeps_what_is_read(tmp_path: Path) -> None:
-    draw(tmp_path / "scans", 600, side=280)
+    draw(tmp_path / "scans", 4_000, side=280)  # enough to take longer than it takes to stop it
     process = bulk.start(tmp_path / "scans", tmp_path / "out", "--part-size", "40")
     poll(lambda: parts(tmp_path / "out"), lambda: "no part came", deadline=bulk.DEADLINE)
     started = bulk.ray_processes(process)
@@ -113,7 +113,7 @@ def test_ctrl_c_is_one_line_and_keeps_what_is_read(tmp_path: Path) -> None:
     assert "Traceback" not in errors
     _, left = psutil.wait_procs(started, timeout=bulk.DEADLINE)
     assert left == []
-    assert 1 <= len(parts(tmp_path / "out")) < 15
+    assert 1 <= len(parts(tmp_path / "out")) < 100
 
 
 @pytest.mark.usefixtures("small")
