@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from models.arrays import Floats
 
-HEIGHT: Final = 32  # pixels of a strip
+# A strip, in pixels: its height, that of its ink, the empty columns on either side, its width.
+HEIGHT: Final = 32
+INK: Final = 26
+MARGIN: Final = 8
+NARROWEST, WIDEST = 24, 1024
+# Mean width of a strip's strokes: thinner ones are thickened, thicker ones thinned, so that pens
+# look alike.
+THINNEST, THICKEST = 2.0, 3.6
 DIGITS: Final = 10  # the first classes
 # Then what divides numbers (point, comma, minus and the like), anything else, and CTC's blank.
 SEPARATOR, OTHER, BLANK = range(DIGITS, DIGITS + 3)

@@ -98,7 +98,7 @@ def model_digest(settings: Settings, found: Manifest) -> str:
         ModelError: the model was published without one for this backend.
 
     """
-    role: Role = "onnx" if settings.backend == "onnxruntime" else "torchscript"
+    role: Role = "torchscript" if settings.backend == "torchscript" else "onnx"
     try:
         return found.file(role).sha256
     except ManifestError as error:
@@ -159,9 +159,7 @@ class PartReader:
         if model_digest(settings, found) != record.model_sha256:
             raise ModelError(f"node {node} has another model {record.model!r}; install the same")
         try:
-            # Which library is the fastest differs from node to node, and so may the last digits.
-            backend = "onnxruntime" if settings.backend == "auto" else settings.backend
-            fixed = {"backend": backend, "device": "cpu", "intra_op_threads": 1}
+            fixed = {"device": "cpu", "intra_op_threads": 1}
             model = load_model(settings.model_copy(update=fixed), folder, found)
             # Waiting is no error here: nobody waits for the answer.
             metrics, patience = Metrics(), settings.max_delay_seconds

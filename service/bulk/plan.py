@@ -41,7 +41,8 @@ def make_job(source: str, out: str, model: str | None, part_size: int) -> Job:
     )
     given = settings.model_fields_set & {"models_dir"}  # else each node takes its own
     own: dict[str, Any] = {
-        "backend": settings.backend,
+        # OpenVINO rounds otherwise on other processors, and so would the nodes of a cluster.
+        "backend": "torchscript" if settings.backend == "torchscript" else "onnxruntime",
         "max_joint_batch": 1,
         "max_delay_seconds": 3600.0,
     }

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from service.execution.batcher import Batcher
 from service.execution.parser_pool import ParserPool
 from service.execution.wait_queue import WaitQueue
+from service.inference.choice import SMALL
 from service.inference.model import Run
 from service.metrics import Metrics
 
@@ -21,9 +22,9 @@ T = TypeVar("T")
 
 # Bytes of JSON that are read in less than half a millisecond; more are read in a process.
 QUICK_JSON_BYTES = 96 * 1024
-# Samples, and numbers in them, that a model runs in about a millisecond; more would keep the event
+# Numbers in `SMALL` samples, which a model runs in about a millisecond; more would keep the event
 # loop for too long.
-_SMALL_SAMPLES, _SMALL_NUMBERS = 8, 8 * 28 * 28
+_SMALL_NUMBERS = SMALL * 28 * 28
 
 
 class Scheduler:
@@ -90,4 +91,4 @@ class Scheduler:
 
 def _is_large(run: Run[Any]) -> bool:
     numbers = sum(values.size for values in run.inputs.values())
-    return run.count > _SMALL_SAMPLES or numbers > _SMALL_NUMBERS
+    return run.count > SMALL or numbers > _SMALL_NUMBERS

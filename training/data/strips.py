@@ -9,17 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.transcription import HEIGHT
+from models.transcription import HEIGHT, INK, MARGIN, NARROWEST, THICKEST, THINNEST, WIDEST
 
 Ink = NDArray[np.uint8]  # light on dark
 Random = np.random.Generator
 
-INK = 26  # pixels of a strip from the top of its ink to the bottom
-MARGIN = 8  # empty columns on either side of the ink
-NARROWEST, WIDEST = 24, 1024  # columns of a strip
-# Mean width of strokes, in pixels of the strip: thinner ones are thickened, thicker ones thinned,
-# so that pens look alike.
-THINNEST, THICKEST = 2.0, 3.6
 # Pixels of a line for each pixel of the strip below which it is enlarged, before its strokes are
 # made wider or thinner by whole pixels.
 _FINE = 1.5

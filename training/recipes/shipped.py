@@ -207,7 +207,7 @@ RECIPES = MappingProxyType({recipe.name: recipe for recipe in _ALL})
 
 
 def continued(recipe: Recipe) -> Recipe:
-    """The recipe of training on from a model that `recipe` made: few epochs at a lower rate.
+    """The recipe of training on from a model that `recipe` made: few epochs at a low rate.
 
     They are epochs of the new pictures and of a part of the data set, see `data.more`.
     """

@@ -25,7 +25,7 @@ from training.errors import TrainingDivergedError
 from training.networks.line_reader import LineReader
 from training.networks.modules import build
 from training.recipes.lines import LineRecipe, Phase
-from training.trainers.trainer import DIVERGENCE_CHECK, Epoch, best_of
+from training.trainers.trainer import DIVERGENCE_CHECK, Epoch, best_of, scheduled
 from training.trainers.weight_average import weight_average
 
 VALIDATION_LINES = 1_000
@@ -180,12 +180,8 @@ class LineTrainer:
         return share * self.recipe.placement
 
     def learning_rate(self, phase: Phase, step: int) -> float:
-        """The rate of step `step` of `phase`: a linear warm-up, then half a cosine down to zero."""
-        warmup = max(1.0, self.recipe.warmup * phase.steps)
-        if step < warmup:
-            return phase.learning_rate * (step + 1) / (warmup + 1)
-        progress = (step - warmup) / max(1.0, phase.steps - warmup)
-        return phase.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        """The rate of step `step` of `phase`, from 0: each phase rises and falls by itself."""
+        return scheduled(phase.learning_rate, self.recipe.warmup, step, phase.steps)
 
     def _check_finite(self, loss: float, epoch: int, step: int) -> None:
         if not math.isfinite(loss):

@@ -267,13 +267,20 @@ def _divergence(before: Tensor, after: Tensor) -> Tensor:
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """The rate of step `step`, from 0: a linear warm-up, then half a period of a cosine to zero."""
-    total = recipe.epochs * steps_per_epoch
-    warmup = max(1.0, recipe.warmup * total)
-    if step < warmup:
-        return recipe.learning_rate * (step + 1) / (warmup + 1)
-    progress = (step - warmup) / max(1.0, total - warmup)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    """The rate of step `step`, from 0, of all steps of `recipe`."""
+    return scheduled(recipe.learning_rate, recipe.warmup, step, recipe.epochs * steps_per_epoch)
+
+
+def scheduled(peak: float, warmup: float, step: int, steps: int) -> float:
+    """The rate of step `step`, from 0, of `steps`: a linear warm-up to `peak`, a cosine to zero.
+
+    `warmup` is a fraction of the steps; the cosine is half a period.
+    """
+    first = max(1.0, warmup * steps)
+    if step < first:
+        return peak * (step + 1) / (first + 1)
+    progress = (step - first) / max(1.0, steps - first)
+    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 @torch.inference_mode()

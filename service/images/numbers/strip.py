@@ -1,26 +1,21 @@
 """Strips: a line of digits drawn level, 32 pixels tall, with strokes as wide as MNIST's."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Floats
+from models.transcription import HEIGHT, INK, MARGIN, NARROWEST, THICKEST, THINNEST, WIDEST
 from service.images.arrays import Bytes, Mask
 from service.images.normalising.background import square
 from service.images.normalising.levels import quantile
 from service.images.normalising.redraw import mean_stroke_width
 
-# Pixels of a strip: its height, that of its ink, the empty columns on either side, and its width.
-TALL: Final = 32
-_INK, _SIDE, _NARROWEST, _WIDEST = 26, 8, 24, 1024
 # Times as many pixels in which strokes are drawn. Larger: drawing takes longer; smaller: their
 # edges are stairs.
 _FINE = 4
-# Width of a stroke in pixels of the strip, as of most of MNIST's.
-_THINNEST, _THICKEST = 2.0, 3.6
 
 Placement = NDArray[np.float64]
 
@@ -58,15 +53,15 @@ def draw_strip(contrast: Bytes, mask: Mask, level: float, slope: float) -> Strip
     fine, from_box = drawn
     shape = _adjust_stroke_widths(fine)
     x, y, wide, tall = cv2.boundingRect(shape)
-    columns = max(1, round(wide * _INK / tall)) if tall else _WIDEST
-    if columns > _WIDEST - 2 * _SIDE:
+    columns = max(1, round(wide * INK / tall)) if tall else WIDEST
+    if columns > WIDEST - 2 * MARGIN:
         return None
     cut = shape[y : y + tall, x : x + wide].astype(np.float32)
-    small = cv2.resize(cut, (columns, _INK), interpolation=cv2.INTER_AREA)
-    rim, spare = (TALL - _INK) // 2, max(0, _NARROWEST - 2 * _SIDE - columns)
-    ink = cv2.copyMakeBorder(small, rim, rim, _SIDE, _SIDE + spare, cv2.BORDER_CONSTANT)
-    each = tall / _INK
-    to_fine = np.array([[each, 0, x - _SIDE * each], [0, each, y - rim * each], [0, 0, 1]])
+    small = cv2.resize(cut, (columns, INK), interpolation=cv2.INTER_AREA)
+    rim, spare = (HEIGHT - INK) // 2, max(0, NARROWEST - 2 * MARGIN - columns)
+    ink = cv2.copyMakeBorder(small, rim, rim, MARGIN, MARGIN + spare, cv2.BORDER_CONSTANT)
+    each = tall / INK
+    to_fine = np.array([[each, 0, x - MARGIN * each], [0, each, y - rim * each], [0, 0, 1]])
     placement = np.linalg.inv(from_box) @ to_fine
     placement[:2, 2] += left, top
     return Strip(np.ascontiguousarray(ink, dtype=np.float32), placement[:2])
@@ -95,8 +90,8 @@ def _draw_fine(
     across, down = cos * xs + sin * ys, cos * ys - sin * xs
     low = np.array([across.min(), down.min()])
     wide, tall = np.array([across.max(), down.max()]) - low + 1
-    scale = _FINE * _INK / tall
-    if wide * scale > _FINE * (_WIDEST - 2 * _SIDE):
+    scale = _FINE * INK / tall
+    if wide * scale > _FINE * (WIDEST - 2 * MARGIN):
         return None
     turn = scale * np.array([[cos, sin], [-sin, cos]])
     spare = 4 * _FINE
@@ -164,7 +159,7 @@ def _adjust_stroke_width(shape: Mask) -> Mask:
     """Thicken or thin the strokes of one component of `shape` (h, w)."""
     inside = np.asarray(cv2.distanceTransform(shape, cv2.DIST_L2, 3), dtype=np.float32)
     width = mean_stroke_width(inside, shape)
-    change = (min(max(width, _THINNEST * _FINE), _THICKEST * _FINE) - width) / 2
+    change = (min(max(width, THINNEST * _FINE), THICKEST * _FINE) - width) / 2
     if change < -0.5:
         return (inside > -change).view(np.uint8)
     if change > 0.5:

@@ -5,13 +5,22 @@ import numpy as np
 import pytest
 import torch
 
-from models.transcription import OTHER, SEPARATOR
+from models.transcription import (
+    INK,
+    MARGIN,
+    NARROWEST,
+    OTHER,
+    SEPARATOR,
+    THICKEST,
+    THINNEST,
+    WIDEST,
+)
 from tests.support.training.samples import digits
 from training.data.datasets import Split
 from training.data.line_batches import batches_of_epoch, pack
 from training.data.line_parts import Digits
 from training.data.lines import KINDS, Kind, draw, draw_cells, draw_clean
-from training.data.strips import INK, MARGIN, NARROWEST, THICKEST, THINNEST, WIDEST, make_strip
+from training.data.strips import make_strip
 
 CPU = torch.device("cpu")
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.transcription import HEIGHT
 from service.images.numbers.find_strips import find_strips
-from service.images.numbers.strip import TALL, Strip
+from service.images.numbers.strip import Strip
 from service.images.picture import Picture
 from tests.support.pictures.drawings import write
 from tests.support.pictures.painting import folds, light_from_a_side, ruling, shadow
@@ -36,7 +37,7 @@ SIZE = PAPER.shape[0], PAPER.shape[1]
 def test_a_strip_is_as_the_reader_of_lines_learned_it() -> None:
     [strip] = strips_of(NUMBER)
     assert strip.ink.dtype == np.float32
-    assert strip.ink.shape[0] == TALL
+    assert strip.ink.shape[0] == HEIGHT
     inked = np.flatnonzero(strip.ink.any(axis=0))
     assert (inked[0], strip.ink.shape[1] - 1 - inked[-1]) == (8, 8)
     rows = np.flatnonzero(strip.ink.any(axis=1))
