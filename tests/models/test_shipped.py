@@ -12,8 +12,8 @@ from service.inference.backends import Backend, open_backend
 from service.settings import Device, Kind
 from tests.support.devices import EACH
 from training.data.datasets import as_rows
-from training.data.line_parts import Digits
-from training.data.lines import draw_clean
+from training.data.lines.kinds import draw_clean
+from training.data.lines.parts import Digits
 from training.data.loading import load
 from training.data.sine_windows import windows
 from training.export import SHIPPED

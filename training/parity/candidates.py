@@ -10,7 +10,7 @@ from torch import nn
 from models.arrays import Arrays, Floats
 from models.manifest import Task
 from training.data.datasets import DataSet, as_rows
-from training.data.line_composition import Line
+from training.data.lines.composition import Line
 from training.data.sine_windows import STEPS, windows
 from training.networks.interface import interface
 from training.networks.modules import Autoencoder, RowClassifier, SequenceRegressor

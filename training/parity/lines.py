@@ -9,7 +9,7 @@ import numpy as np
 
 from models.arrays import Arrays, Floats
 from models.transcription import decode
-from training.data.line_composition import Line
+from training.data.lines.composition import Line
 from training.networks.line_reader import COLUMNS_OF_A_STEP
 from training.parity.tasks import OnProgress, ParityTask, Run, Verdict, compare_decisions
 

@@ -15,9 +15,9 @@ from torch import nn
 from models.manifest import Calibration, Metric
 from models.transcription import DIGITS, average, decode, text_log_probability, views
 from training.data.datasets import DataSet
-from training.data.line_composition import Line
-from training.data.line_parts import Digits
-from training.data.lines import Kind, draw, draw_cells, draw_clean
+from training.data.lines.composition import Line
+from training.data.lines.kinds import Kind, draw, draw_cells, draw_clean
+from training.data.lines.parts import Digits
 from training.trainers.calibration import BINS, fit_temperature
 
 CALIBRATION_LINES: Final = 2_000  # of the validation digits

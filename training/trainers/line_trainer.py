@@ -17,10 +17,10 @@ from torch.nn import functional
 
 from models.transcription import BLANK, join_path
 from training.data.datasets import DataSet
-from training.data.line_batches import LineBatch, batches_of_epoch, pack
-from training.data.line_composition import Line
-from training.data.line_parts import Digits
-from training.data.lines import draw
+from training.data.lines.batches import LineBatch, batches_of_epoch, pack
+from training.data.lines.composition import Line
+from training.data.lines.kinds import draw
+from training.data.lines.parts import Digits
 from training.errors import TrainingDivergedError
 from training.networks.line_reader import LineReader
 from training.networks.modules import build

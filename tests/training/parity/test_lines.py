@@ -12,9 +12,9 @@ from models import transcription
 from models.arrays import Arrays, Floats
 from models.manifest import File, Manifest
 from tests.support.training.samples import digits
-from training.data.line_composition import Line
-from training.data.line_parts import Digits
-from training.data.lines import draw
+from training.data.lines.composition import Line
+from training.data.lines.kinds import draw
+from training.data.lines.parts import Digits
 from training.networks.configuration import LineReaderConfig
 from training.networks.interface import interface
 from training.networks.modules import build

@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from training.data import hands, pen_strokes, signs
 from training.data.datasets import Split
+from training.data.lines.strips import Ink, Random
 from training.data.outliers import LETTERS, PENS, PRINTS
-from training.data.strips import Ink, Random
 
 MOST_FADED = 60  # 255ths: what is fainter is not part of a digit's box
 _DRAWN = 64  # pixels along each side of a drawing that is as large as two and a half digits

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from models.transcription import OTHER
-from training.data import line_damage, pen_strokes
-from training.data.line_parts import Part, draw_curve
-from training.data.strips import Ink, Making, Random, make_strip
+from training.data import pen_strokes
+from training.data.lines import damage
+from training.data.lines.parts import Part, draw_curve
+from training.data.lines.strips import Ink, Making, Random, make_strip
 
 Spacing = Literal["apart", "tight", "touching", "wide", "groups", "cells", "letters"]
 _INKED: Final = 110  # 255ths: what is fainter does not count when distances are kept
@@ -206,22 +207,22 @@ class Composition:
         if self._spacing == "letters" and len(self._inks) > 1 and random.random() < 0.35:
             self._join(page, offset)
         if random.random() < 0.6:
-            page = line_damage.bend(page, unit, random, self._strength)
+            page = damage.bend(page, unit, random, self._strength)
         if self._happens(0.1):
-            line_damage.add_ruled_lines(page, unit, random)
+            damage.add_ruled_lines(page, unit, random)
         if self._spacing == "cells" and random.random() < 0.45:
             pitch = self._hand.pitch * unit
-            line_damage.add_cells(page, unit, random, pitch, offset - pitch / 2)
+            damage.add_cells(page, unit, random, pitch, offset - pitch / 2)
         if self._happens(0.12):
-            line_damage.add_specks(page, unit, random)
+            damage.add_specks(page, unit, random)
         if self._happens(0.07):
-            line_damage.break_strokes(page, unit, random)
+            damage.break_strokes(page, unit, random)
         if self._happens(0.3):
-            page = line_damage.blur(page, unit, random)
+            page = damage.blur(page, unit, random)
         if self._happens(0.3):
-            page = line_damage.add_grain(page, random)
+            page = damage.add_grain(page, random)
         if self._happens(0.05):
-            return line_damage.cut_edge(page, self._margin, unit, random)
+            return damage.cut_edge(page, self._margin, unit, random)
         return page, 0
 
     def _join(self, page: Ink, offset: float) -> None:

@@ -17,10 +17,10 @@ from models.transcription import (
 )
 from tests.support.training.samples import digits
 from training.data.datasets import Split
-from training.data.line_batches import batches_of_epoch, pack
-from training.data.line_parts import Digits
-from training.data.lines import KINDS, Kind, draw, draw_cells, draw_clean
-from training.data.strips import make_strip
+from training.data.lines.batches import batches_of_epoch, pack
+from training.data.lines.kinds import KINDS, Kind, draw, draw_cells, draw_clean
+from training.data.lines.parts import Digits
+from training.data.lines.strips import make_strip
 
 CPU = torch.device("cpu")
 

@@ -1,4 +1,4 @@
-"""Lines of digits, composed of single ones, as strips with their labels: what a line reader learns.
+"""The kinds of lines, composed of single digits, as strips with their labels.
 
 A line is drawn by its kind, a generator and the digits that may stand on it. So `draw` gives the
 same line for the same seed, and lines of held-out digits have no digit in common with those that
@@ -12,10 +12,10 @@ from typing import Final, Literal, TypeVar, get_args
 import numpy as np
 
 from models.transcription import OTHER, SEPARATOR
-from training.data import line_parts
-from training.data.line_composition import Composition, Line, Spacing
-from training.data.line_parts import Digits, Part
-from training.data.strips import Random
+from training.data.lines import parts
+from training.data.lines.composition import Composition, Line, Spacing
+from training.data.lines.parts import Digits, Part
+from training.data.lines.strips import Random
 
 Kind = Literal[
     "apart", "touching", "long", "single", "hands", "mixed", "print", "marks", "letters", "other"
@@ -96,13 +96,13 @@ def _characters(kind: Kind, digits: Digits, random: Random) -> list[Character]:
     if random.random() < 0.25:  # one digit several times
         labels = np.repeat(labels, random.integers(1, 4, count))[:count]
     by_hand = kind == "hands" or (kind in ("marks", "letters") and random.random() < 0.5)
-    font = line_parts.any_font(random) if kind == "print" else None
+    font = parts.any_font(random) if kind == "print" else None
 
     def make(digit: int) -> Part:
         if font is not None:
-            return line_parts.printed(str(digit), font)
+            return parts.printed(str(digit), font)
         if by_hand or (kind == "mixed" and random.random() < 0.5):
-            return line_parts.hand_digit(digit, random)
+            return parts.hand_digit(digit, random)
         return digits.draw(digit, random)
 
     characters: list[Character] = [(partial(make, digit), digit) for digit in labels.tolist()]
@@ -118,16 +118,16 @@ def _add_separators(characters: list[Character], random: Random) -> None:
     for _ in range(1 if random.random() < 0.7 else 2):
         first = 0 if random.random() < 0.3 else 1
         place = int(random.integers(first, len(characters) + 1))
-        characters.insert(place, (lambda: line_parts.separator(random, pen), SEPARATOR))
+        characters.insert(place, (lambda: parts.separator(random, pen), SEPARATOR))
 
 
 def _add_letters(characters: list[Character], random: Random) -> None:
-    font = None if random.random() < 0.7 else line_parts.any_font(random)
+    font = None if random.random() < 0.7 else parts.any_font(random)
 
     def make() -> Part:
         if random.random() < 0.3:
-            return line_parts.sign(random)
-        return line_parts.letter(line_parts.clear_letter(random), random, font)
+            return parts.sign(random)
+        return parts.letter(parts.clear_letter(random), random, font)
 
     for _ in range(random.integers(1, 4)):
         place = int(random.integers(0, len(characters) + 1))
@@ -139,15 +139,12 @@ def _add_letters(characters: list[Character], random: Random) -> None:
 def _no_digits(random: Random) -> list[Callable[[], Part]]:
     what = random.random()
     if what < 0.25:
-        return [lambda: line_parts.hand_letter(random)] * int(random.integers(2, 9))
+        return [lambda: parts.hand_letter(random)] * int(random.integers(2, 9))
     if what < 0.55:
-        font = None if random.random() < 0.6 else line_parts.any_font(random)
-        return [
-            partial(line_parts.letter, character, random, font)
-            for character in line_parts.word(random)
-        ]
+        font = None if random.random() < 0.6 else parts.any_font(random)
+        return [partial(parts.letter, character, random, font) for character in parts.word(random)]
     if what < 0.8:
-        return [lambda: line_parts.sign(random)] * int(random.integers(1, 5))
+        return [lambda: parts.sign(random)] * int(random.integers(1, 5))
     if what < 0.92:
-        return [lambda: line_parts.scribble(random)] * int(random.integers(1, 3))
-    return [lambda: line_parts.texture(random)]
+        return [lambda: parts.scribble(random)] * int(random.integers(1, 3))
+    return [lambda: parts.texture(random)]

@@ -7,7 +7,7 @@ beside the digits, and a reader has to read past it.
 import cv2
 import numpy as np
 
-from training.data.strips import Ink, Random
+from training.data.lines.strips import Ink, Random
 
 
 def bend(line: Ink, unit: float, random: Random, strength: float) -> Ink:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from training.data.line_composition import Line
-from training.data.line_parts import Digits
-from training.data.lines import draw
+from training.data.lines.composition import Line
+from training.data.lines.kinds import draw
+from training.data.lines.parts import Digits
 from training.networks.line_reader import COLUMNS_OF_A_STEP
 
 _BATCHES_OF_A_BUNDLE = 16
