@@ -15,14 +15,22 @@ from tests.support.servers.server import GUARDS, SMALL_LIMITS, Server, serve
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:
+def all_tasks(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Path:
+    """A folder of small classifiers and the reader of numbers that ships."""
+    models = tmp_path_factory.mktemp("models") / "all"
+    shutil.copytree(models_dir, models)
+    shutil.copytree(ROOT / "models" / "numbers", models / "numbers")
+    return models
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, all_tasks: Path) -> Iterator[Server]:
     """A server of small classifiers, a reader of numbers and a model that carries state.
 
     Its limits are small.
     """
     models = tmp_path_factory.mktemp("models") / "small"
-    shutil.copytree(models_dir, models)
-    shutil.copytree(ROOT / "models" / "numbers", models / "numbers")
+    shutil.copytree(all_tasks, models)
     publish_stateful(models)
     settings = {"MODELS_DIR": models, "DEVICE": "cpu", **SMALL_LIMITS}
     with serve(tmp_path_factory.mktemp("server"), settings) as server:

@@ -1,6 +1,5 @@
 """The service on the newest BentoML that it accepts and the package index has."""
 
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -11,7 +10,7 @@ import httpx
 import pytest
 from packaging.requirements import Requirement
 
-from tests.support.project import ROOT, dependencies
+from tests.support.project import dependencies
 from tests.support.servers.server import serve
 from tests.support.servers.smoke import ask_every_route
 
@@ -49,11 +48,8 @@ def python(tmp_path: Path) -> Path:
     return python
 
 
-def test_every_route_is_answered(python: Path, tmp_path: Path, models_dir: Path) -> None:
-    models = tmp_path / "models"
-    shutil.copytree(models_dir, models)
-    shutil.copytree(ROOT / "models" / "numbers", models / "numbers")
-    settings = {"MODELS_DIR": models, "DEVICE": "cpu"}
+def test_every_route_is_answered(python: Path, tmp_path: Path, all_tasks: Path) -> None:
+    settings = {"MODELS_DIR": all_tasks, "DEVICE": "cpu"}
     with (
         serve(tmp_path, settings, python=python) as server,
         httpx.Client(base_url=server.url, timeout=60) as http,
