@@ -47,7 +47,7 @@ async function read() {
   try {
     const requests = await Promise.all(readers.map((reader) => readBy(reader, file, signal)));
     if (signal.aborted) return;
-    feedback.show(requests);
+    feedback.show(requests.filter(Boolean)); // of those that the service keeps
     say(readers.map(({ spoken }) => spoken).join(" "));
     by("badge").textContent = readers.map(({ brief }) => brief).join("   ");
   } catch (error) {
@@ -72,7 +72,7 @@ async function readBy(reader, file, signal) {
     reader.finish(prediction, isOfNumbers(reader.model) ? image : pixelsOf(image), milliseconds);
     if (isOfNumbers(reader.model)) board.mark(reader.marks);
   }
-  return response.headers.get("X-Request-Id");
+  return isOfNumbers(reader.model) ? null : response.headers.get("X-Request-Id"); // numbers are not kept
 }
 
 const isOfNumbers = ({ task }) => task === "transcribe";

@@ -64,3 +64,14 @@ def test_nothing_is_asked_where_nothing_is_kept(browser: Browser, shipped: Serve
         visit.wait_for_digit(7)
         expect(visit.page.locator(".state")).to_have_text("Accepted")
         expect(visit.page.get_by_text("Wrong? Say which")).to_be_hidden()
+
+
+def test_nothing_is_asked_of_a_number_which_is_not_kept(browser: Browser, keeping: Server) -> None:
+    with visiting(browser, keeping.url) as visit:
+        visit.refusals = {401}
+        visit.page.get_by_label("This service wants a key").fill(KEY)
+        visit.page.get_by_role("button", name="Use it").click()
+        visit.page.locator("#model").select_option("numbers")
+        visit.draw(SEVEN)
+        expect(visit.page.locator(".number .text")).to_have_text("7")
+        expect(visit.page.get_by_text("Wrong? Say which")).to_be_hidden()
