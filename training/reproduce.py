@@ -9,12 +9,12 @@ One process a core with one thread each: small networks gain nothing from a seco
 
 import argparse
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
 from training.command_line import add_options, needs_data, run_command, tutorial_name
 from training.errors import ClusterError
+from training.processors import usable_processors
 from training.recipes.tutorials import TUTORIALS
 
 
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workers",
         type=_count,
-        default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
+        default=usable_processors(),
         metavar="N",
         help="processes that train at the same time (default: one a core)",
     )

@@ -1,15 +1,12 @@
 """Write a reader of lines as ONNX nodes: convolutions, and a node for each layer, both ways."""
 
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import cast
 
-import torch
 from torch import nn
 
 from training.graphs.graph_builder import GraphBuilder
 from training.graphs.recurrent_nodes import add_both_directions
-from training.networks.line_reader import LineReader
+from training.networks.line_reader import LineReader, fold_norms
 
 
 def add_line_reader(graph: GraphBuilder, network: LineReader, strips: str) -> str:
@@ -20,7 +17,7 @@ def add_line_reader(graph: GraphBuilder, network: LineReader, strips: str) -> st
 
     """
     maps = graph.add("Unsqueeze", strips, graph.constant("channel_axis", [1]))
-    for index, layer in enumerate(_with_folded_norms(network.front)):
+    for index, layer in enumerate(fold_norms(network).front):
         name = f"front.{index}"
         if isinstance(layer, nn.Conv2d):
             weights = [graph.constant(f"{name}.{k}", v) for k, v in layer.state_dict().items()]
@@ -40,18 +37,3 @@ def add_line_reader(graph: GraphBuilder, network: LineReader, strips: str) -> st
         ordered = graph.add("Transpose", states, perm=[0, 2, 1, 3])
         steps = graph.add("Reshape", ordered, joined)
     return steps
-
-
-def _with_folded_norms(front: nn.Sequential) -> Iterator[nn.Module]:
-    """The layers of `front`, each batch normalisation multiplied into the convolution before it."""
-    for layer, following in pairwise([*front, nn.Identity()]):
-        if isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
-            yield _fold(layer, following)
-        elif not isinstance(layer, nn.BatchNorm2d):
-            yield layer
-
-
-def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """One convolution that computes what `convolution` and then `norm` do, in eval mode."""
-    folded: nn.Conv2d = torch.nn.utils.fuse_conv_bn_eval(convolution, norm)
-    return folded

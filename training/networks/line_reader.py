@@ -1,6 +1,7 @@
 """The reader of lines: from a strip of ink to probabilities of characters at each step."""
 
-from typing import Final
+import copy
+from typing import Final, cast
 
 from torch import Tensor, nn
 
@@ -55,6 +56,24 @@ class LineReader(nn.Module):
         states, _ = self.recurrent(self.dropout(features.permute(2, 0, 1)))  # (steps, B, 2 * H)
         logits: Tensor = self.head(self.dropout(states)).transpose(0, 1)  # (B, steps, 13)
         return logits
+
+
+def fold_norms(network: LineReader) -> LineReader:
+    """A reader that computes what `network` does in eval mode, without batch normalisations.
+
+    Each is multiplied into the convolution before it, in float64: so every form of the network
+    computes with the same weights, and rounds half as much.
+    """
+    folded = copy.deepcopy(network)
+    layers: list[nn.Module] = []
+    for layer in folded.front:
+        if isinstance(layer, nn.BatchNorm2d):
+            convolution = cast("nn.Conv2d", layers.pop())
+            layers.append(nn.utils.fuse_conv_bn_eval(convolution.double(), layer.double()).float())
+        else:
+            layers.append(layer)
+    folded.front = nn.Sequential(*layers)
+    return folded
 
 
 def _convolution(

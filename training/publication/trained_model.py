@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -10,6 +10,7 @@ from torch import nn
 from models.manifest import Calibration, Metric, Task
 from training.data.datasets import DataSet
 from training.errors import TrainingDivergedError
+from training.networks.line_reader import LineReader, fold_norms
 from training.networks.modules import RowClassifier
 from training.networks.row_streams import reads_row_by_row, row_stream
 from training.parity.candidates import (
@@ -127,13 +128,14 @@ def from_line_recipe(
     """
     name = run_folder.run_name(recipe.name, data.name)
     finished = run_folder.finish(runs_dir / name, recipe, data, device)
-    network = checkpoint.best_network(runs_dir / name, finished)
+    best = checkpoint.best_network(runs_dir / name, finished)
+    network = fold_norms(cast("LineReader", best))
     tests = test_lines(data)
     with progress_bar(len(tests) + CALIBRATION_LINES, "read", unit="line") as bar:
         readings = read_lines(network, validation_lines(data, CALIBRATION_LINES), bar.update)
         tested = read_lines(network, [line for _, line in tests], bar.update)
-    best = best_of(finished.history).validation_accuracy
-    metrics = [Metric(split="validation", name="accuracy", value=best, n=VALIDATION_LINES)]
+    accuracy = best_of(finished.history).validation_accuracy
+    metrics = [Metric(split="validation", name="accuracy", value=accuracy, n=VALIDATION_LINES)]
     return TrainedModel(
         task="transcribe",
         recipe=finished.recipe.to_dict(),

@@ -64,6 +64,7 @@ class LineRecipe:
     phases: tuple[Phase, ...] = (
         Phase(epochs=12, lines=55_424, batch_size=256, learning_rate=2e-3),
         Phase(epochs=5, lines=60_544, batch_size=64, learning_rate=5e-4),
+        Phase(epochs=10, lines=60_544, batch_size=64, learning_rate=5e-4),
     )
     warmup: float = 0.03  # fraction of a phase's steps
     weight_decay: float = 0.02  # AdamW's, of all but biases and normalisation

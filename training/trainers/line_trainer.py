@@ -161,7 +161,9 @@ class LineTrainer:
         """Take one optimiser step; returns CTC's mean loss of a label, a scalar on the device."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        log_probabilities = self.network.log_probabilities(batch.strips / 255)  # (B, steps, 13)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=_halves(self.device)):
+            logits = self.network.logits(batch.strips / 255)  # (B, steps, 13)
+        log_probabilities = logits.float().log_softmax(dim=2)
         loss = _ctc(log_probabilities, batch, "mean")
         # Each character is drawn at a known place.
         at_middles = log_probabilities.flatten(0, 1)[batch.steps, batch.labels]
@@ -219,6 +221,11 @@ def evaluate_lines(
             texts[index] = tuple(stretch.label for stretch in join_path(path))
     right = sum(text == line.labels for text, line in zip(texts, lines, strict=True))
     return LineEvaluation(texts=texts, accuracy=right / len(lines), loss=total / len(lines))
+
+
+def _halves(device: torch.device) -> bool:
+    """Whether the device has instructions for products in bfloat16, which take half the time."""
+    return device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)
 
 
 def _reader(network: nn.Module) -> LineReader:

@@ -13,7 +13,7 @@ from training.errors import RecipeError
 from training.graphs.onnx_graph import build as build_graph
 from training.graphs.torchscript import write_torchscript
 from training.networks.configuration import LineReaderConfig
-from training.networks.line_reader import LineReader
+from training.networks.line_reader import LineReader, fold_norms
 from training.networks.modules import build
 
 
@@ -83,3 +83,12 @@ def test_a_step_knows_what_stands_before_and_behind_it() -> None:
 def test_what_cannot_be_built_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(RecipeError):
         network(**changes)
+
+
+def test_a_reader_without_batch_normalisations_reads_alike() -> None:
+    eager = network(num_layers=2)
+    folded = fold_norms(eager)
+    assert any(isinstance(layer, torch.nn.BatchNorm2d) for layer in eager.front)
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.front)
+    strips = torch.rand(3, 32, 90)
+    torch.testing.assert_close(folded(strips), eager(strips), rtol=0, atol=1e-5)

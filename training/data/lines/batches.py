@@ -1,11 +1,10 @@
-"""Batches of lines: composed anew for every epoch, by worker processes where a GPU waits for them.
+"""Batches of lines: composed anew for every epoch, by processes beside the one that trains.
 
 Lines are sorted by width in bundles, so that those of a batch are about as wide; what is narrower
 gets a broader empty margin on the right, which the reader has to read past anyway.
 """
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from training.data.lines.composition import Line
 from training.data.lines.kinds import draw
 from training.data.lines.parts import Digits
 from training.networks.line_reader import COLUMNS_OF_A_STEP
+from training.processors import usable_processors
 
 _BATCHES_OF_A_BUNDLE = 16
 _MOST_WORKERS = 15
@@ -100,12 +100,12 @@ def batches_of_epoch(
         seeds: the same ones give the same lines, however many processes compose them.
         batches: how many.
         size: lines of a batch.
-        device: where the batches go. A GPU is faster than one process composes, so there as many
-            processes do as there are cores to spare.
+        device: where the batches go.
 
     """
     bundles = _Bundles(digits, seeds, batches, size)
-    workers = min(_MOST_WORKERS, (os.cpu_count() or 1) - 1) if device.type == "cuda" else 0
+    # A step takes about as long as composing its lines does, on a GPU far less.
+    workers = min(_MOST_WORKERS, usable_processors() - 1)
     loader = DataLoader(bundles, batch_size=None, num_workers=workers)
     for bundle in loader:
         for batch in bundle:

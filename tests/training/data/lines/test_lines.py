@@ -139,3 +139,16 @@ def test_an_epoch_is_the_same_again_and_the_next_one_is_another(known: Digits) -
         one.labels.tolist() != other.labels.tolist()
         for one, other in zip(first, second, strict=True)
     )
+
+
+def test_an_epoch_is_the_same_however_many_processes_compose_it(
+    known: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs = []
+    for cores in (1, 2, 3):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        epochs.append(list(batches_of_epoch(known, (0, 1), 40, 2, CPU)))
+    for alone, one, two in zip(*epochs, strict=True):
+        assert torch.equal(alone.strips, one.strips)
+        assert torch.equal(alone.strips, two.strips)
+        assert alone.labels.tolist() == one.labels.tolist() == two.labels.tolist()
