@@ -126,16 +126,18 @@ def _find_mask(
     """
     mask = above(contrast, FAINT_INK * max(floor / _SURE_INK, level))
     sure = above(contrast, max(floor, _SURE_INK * level)) & above(steepness, _EDGE * level)
-    if printed is not None or has_print(mask):
+    rest, has_cells = remove_cells(mask)
+    if has_cells or printed is not None or has_print(mask):
         pen = _find_darker_ink(contrast, mask, floor)
         if pen is not None:
-            return _with_sure(pen, sure)
-    mask, has_cells = remove_cells(mask)
+            # Without its cells, a form is clean: so thin strokes, which are fainter, are seen too.
+            whole = _with_seeds(rest | pen, pen) if has_cells and not has_print(rest) else pen
+            return _with_sure(whole, sure)
     if not has_cells:
-        mask = remove_border_lines(mask)
+        rest = remove_border_lines(rest)
     if printed is not None:
-        mask = ruling.remove_ruling(mask, printed)
-    return _with_sure(remove_lines(mask), sure)
+        rest = ruling.remove_ruling(rest, printed)
+    return _with_sure(remove_lines(rest), sure)
 
 
 # Share of what is ink or print that a pen, darker than the print, covers at least.
@@ -164,6 +166,14 @@ def _find_darker_ink(contrast: Bytes, mask: Mask, floor: float) -> Mask | None:
         return None
     pen = above(contrast, max(floor, (print_level + pen_level) / 2))
     return None if has_print(pen) else pen
+
+
+def _with_seeds(mask: Mask, seeds: Mask) -> Mask:
+    """The components of `mask` (h, w) that hold some of the `seeds` (h, w)."""
+    count, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
+    kept = np.zeros(count, np.uint8)
+    kept[labels[seeds > 0]] = 1
+    return np.asarray(kept[labels], dtype=np.uint8)
 
 
 # Share of a component that is ink for sure, at least.

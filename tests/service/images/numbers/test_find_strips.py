@@ -123,6 +123,25 @@ def test_cells_of_a_form_are_taken_away() -> None:
     assert parts(strip) == 4
 
 
+def test_a_stroke_of_the_pen_that_is_as_faint_as_the_form_is_kept() -> None:
+    form = np.full((140, 340), 200, np.uint8)
+    for left in range(20, 300, 75):
+        cv2.rectangle(form, (left, 20), (left + 75, 120), 120, 3)
+        cv2.line(form, (left + 20, 45), (left + 50, 45), 20, 8)
+        cv2.line(form, (left + 50, 45), (left + 35, 95), 20, 8)
+    form[70:110, 245:320] = np.where(form[70:110, 245:320] < 30, 115, form[70:110, 245:320])
+    [strip] = strips_of(form)
+    assert strip.ink[24:, -25:].max() == 1
+
+
+def test_a_thin_digit_alone_on_its_line_is_read() -> None:
+    page = np.full((200, 460), 255, np.uint8)
+    for left in range(30, 430, 70):
+        cv2.ellipse(page, (left + 20, 55), (18, 28), 0, 0, 360, 0, 9)
+    cv2.line(page, (60, 120), (60, 165), 0, 5)
+    assert [parts(strip) for strip in strips_of(page)] == [6, 1]
+
+
 def test_the_number_on_a_sheet_is_read_and_the_desk_is_not() -> None:
     desk = np.full((420, 560), 60, np.uint8)
     sheet = np.pad(PAPER, 30, constant_values=200)
