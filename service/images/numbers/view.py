@@ -12,7 +12,7 @@ from service.images.normalising.background import square
 from service.images.normalising.levels import above, quantile
 from service.images.normalising.resize import shrink
 from service.images.normalising.ruling import Ruling
-from service.images.numbers.contrast import measure_levels, measure_writing
+from service.images.numbers.contrast import is_soft, measure_levels, measure_writing
 from service.images.numbers.polarity import is_dark_writing
 from service.images.numbers.printed_form import (
     has_print,
@@ -60,7 +60,7 @@ def view_ink(pixels: Bytes) -> View | None:
     enlarged, times = _enlarge(content)
     contrast = measure_writing(enlarged, dark=dark)
     found = _segment(contrast)
-    if found is None:
+    if found is None or is_soft(contrast, *found):
         return None
     return View(contrast, *found, scale / times, origin, weights, dark)
 
@@ -137,7 +137,7 @@ def _find_mask(
         rest = remove_border_lines(rest)
     if printed is not None:
         rest = ruling.remove_ruling(rest, printed)
-    return _with_sure(remove_lines(rest), sure)
+    return _with_sure(_remove_creases(contrast, remove_lines(rest), level), sure)
 
 
 # Share of what is ink or print that a pen, darker than the print, covers at least.
@@ -174,6 +174,37 @@ def _with_seeds(mask: Mask, seeds: Mask) -> Mask:
     kept = np.zeros(count, np.uint8)
     kept[labels[seeds > 0]] = 1
     return np.asarray(kept[labels], dtype=np.uint8)
+
+
+# Shares of full ink's contrast: along the middle of a stroke at least, and where a stroke that
+# fades begins to. A larger first and a smaller second cut up strokes that fade; a smaller first and
+# a larger second leave creases on digits.
+_MIDDLE_OF_STROKE, _FADES = 0.65, 0.58
+# Pixels: no crease is so thick. Larger: faint broad strokes are creases; smaller: creases with a
+# shade beside them are strokes.
+_THICK = 13
+# Share of the ink that creases are, at least. Larger: short creases stay; smaller: the ends of
+# strokes are cut off.
+_LEAST_SHARE = 0.03
+
+
+def _remove_creases(contrast: Bytes, mask: Mask, level: float) -> Mask:
+    """Take what is thin and far fainter than ink off the digits that it touches.
+
+    Args:
+        contrast: (h, w), in 255ths.
+        mask: (h, w), 1 on ink and on creases of the paper.
+        level: the contrast of full ink.
+
+    """
+    dark = above(contrast, _MIDDLE_OF_STROKE * level) & mask
+    digits = _with_seeds(mask, dark)
+    faint = np.asarray(cv2.subtract(digits, cv2.dilate(dark, square(5))), np.uint8)
+    if cv2.countNonZero(faint) <= _LEAST_SHARE * cv2.countNonZero(digits):
+        return mask
+    if quantile(contrast[faint > 0], 0.95) > _FADES * level:
+        return mask
+    return mask if cv2.erode(faint, square(_THICK)).any() else mask & ~faint
 
 
 # Share of a component that is ink for sure, at least.

@@ -103,6 +103,14 @@ def test_even_pictures_are_blank(level: int) -> None:
     assert finding_of(np.full((40, 200), level)) == "blank"
 
 
+@pytest.mark.parametrize("seed", [0, 2])
+def test_light_that_falls_on_empty_paper_is_no_digit(seed: int) -> None:
+    """No number is read where paper gets dark towards its border."""
+    random = np.random.default_rng(seed)
+    light = light_from_a_side((240, 200), random, 0.3) ** 3
+    assert strips_of(np.clip(235 * light + random.normal(0, 2, light.shape), 0, 255)) == []
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (3, 9), (5, 2000)])
 def test_pictures_of_any_shape_are_read(shape: tuple[int, int]) -> None:
     """No picture raises, whatever is in it."""
@@ -140,6 +148,17 @@ def test_a_thin_digit_alone_on_its_line_is_read() -> None:
         cv2.ellipse(page, (left + 20, 55), (18, 28), 0, 0, 360, 0, 9)
     cv2.line(page, (60, 120), (60, 165), 0, 5)
     assert [parts(strip) for strip in strips_of(page)] == [6, 1]
+
+
+def test_creases_through_digits_are_taken_off_them() -> None:
+    page = np.pad(np.asarray(NUMBER * (200 / 255), np.uint8), 40, constant_values=200)
+    height = page.shape[0]
+    creased = page.copy()
+    for at in (90, 160):
+        cv2.line(creased, (at, 0), (at + 40, height), 130, 2, cv2.LINE_AA)
+    [clean], [strip] = strips_of(page), strips_of(np.minimum(page, creased))
+    assert parts(strip) == 4
+    assert strip.ink.shape[1] == pytest.approx(clean.ink.shape[1], rel=0.05)
 
 
 def test_the_number_on_a_sheet_is_read_and_the_desk_is_not() -> None:
