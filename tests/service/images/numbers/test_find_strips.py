@@ -150,6 +150,16 @@ def test_a_thin_digit_alone_on_its_line_is_read() -> None:
     assert [parts(strip) for strip in strips_of(page)] == [6, 1]
 
 
+def test_a_thin_digit_that_touches_a_fat_one_is_kept() -> None:
+    page = np.full((160, 260), 255, np.uint8)
+    cv2.ellipse(page, (90, 80), (32, 45), 0, 0, 360, 0, 30)
+    cv2.line(page, (130, 60), (190, 25), 0, 5, cv2.LINE_AA)
+    cv2.line(page, (190, 25), (165, 135), 0, 5, cv2.LINE_AA)
+    [strip] = strips_of(page)
+    right = round(8 + (165 - 43) * 26 / 120)  # the column of the thin digit's foot
+    assert strip.ink[22:28, right - 3 : right + 4].max(axis=1).min() > 0.3
+
+
 def test_creases_through_digits_are_taken_off_them() -> None:
     page = np.pad(np.asarray(NUMBER * (200 / 255), np.uint8), 40, constant_values=200)
     height = page.shape[0]
