@@ -97,9 +97,10 @@ def _segment(contrast: Bytes) -> tuple[Mask, float] | None:
         level = levels.measure_ink_level(contrast, steepness, beside) or level
     if level < _CLEAR_OF_NOISE * floor:
         return None
-    mask = _find_mask(contrast, steepness, floor, level, printed)
+    clean = shown if has_cells else None
+    mask = _find_mask(contrast, steepness, floor, level, printed=printed, clean=clean)
     if mask.any() and (own := quantile(contrast[mask > 0], 0.85)) > _ANOTHER_INK * level:
-        return _find_mask(contrast, steepness, floor, own, printed), own
+        return _find_mask(contrast, steepness, floor, own, printed=printed, clean=clean), own
     return mask, level
 
 
@@ -112,7 +113,13 @@ _EDGE = 0.2
 
 
 def _find_mask(
-    contrast: Bytes, steepness: Bytes, floor: float, level: float, printed: Ruling | None
+    contrast: Bytes,
+    steepness: Bytes,
+    floor: float,
+    level: float,
+    *,
+    printed: Ruling | None,
+    clean: Mask | None,
 ) -> Mask:
     """Find the ink.
 
@@ -122,11 +129,14 @@ def _find_mask(
         floor: the contrast below which all may be noise.
         level: about the contrast of full ink.
         printed: the ruling of the paper.
+        clean: (h, w), 1 on faint ink without the cells of a form, if there are cells.
 
     """
     mask = above(contrast, FAINT_INK * max(floor / _SURE_INK, level))
     sure = above(contrast, max(floor, _SURE_INK * level)) & above(steepness, _EDGE * level)
     rest, has_cells = remove_cells(mask)
+    if not has_cells and clean is not None:  # parts of its outline are too faint
+        rest, has_cells = mask & clean, True
     if has_cells or printed is not None or has_print(mask):
         pen = _find_darker_ink(contrast, mask, floor)
         if pen is not None:

@@ -142,6 +142,34 @@ def test_a_stroke_of_the_pen_that_is_as_faint_as_the_form_is_kept() -> None:
     assert strip.ink[24:, -25:].max() == 1
 
 
+def _form(cells: int, shade: int = 20) -> Bytes:
+    """Cells side by side, 70 x 100 from (20, 20) on, whose lines are four pixels thick."""
+    form = np.full((140, 40 + 70 * cells), 230, np.uint8)
+    for at in range(cells):
+        cv2.rectangle(form, (20 + 70 * at, 20), (90 + 70 * at, 120), shade, 4)
+    return form
+
+
+def test_a_one_as_tall_as_its_cell_is_no_print() -> None:
+    form = _form(3)
+    cv2.ellipse(form, (55, 70), (15, 30), 0, 0, 360, 20, 6)
+    cv2.rectangle(form, (122, 26), (128, 114), 20, cv2.FILLED)
+    cv2.ellipse(form, (195, 70), (15, 30), 0, 0, 360, 20, 6)
+    [strip] = strips_of(form)
+    assert parts(strip) == 3
+
+
+def test_the_bar_of_a_digit_that_fills_its_cell_is_no_print() -> None:
+    form = _form(3)
+    cv2.ellipse(form, (55, 70), (15, 30), 0, 0, 360, 20, 6)
+    cv2.line(form, (96, 50), (160, 50), 20, 8)
+    cv2.line(form, (154, 50), (125, 108), 20, 8)
+    cv2.ellipse(form, (195, 70), (15, 30), 0, 0, 360, 20, 6)
+    [strip] = strips_of(form)
+    seven = strip.ink[:, (strip.ink.shape[1] // 2 - 10) : (strip.ink.shape[1] // 2 + 10)]
+    assert (seven[:14] > 0.5).any(axis=0).sum() > 15
+
+
 def test_a_thin_digit_alone_on_its_line_is_read() -> None:
     page = np.full((200, 460), 255, np.uint8)
     for left in range(30, 430, 70):
