@@ -150,6 +150,9 @@ def _find_mask(
     return _with_sure(_remove_creases(contrast, remove_lines(rest), level), sure)
 
 
+# Where a pen's contrast is between that of print, 0, and its own level, 1: in some pixel of each of
+# its strokes, and all along them. Larger: thin strokes break; smaller: print is on them.
+_PEN, _FAINT_PEN = 0.5, 0.2
 # Share of what is ink or print that a pen, darker than the print, covers at least.
 _LEAST_PEN = 0.1
 
@@ -174,8 +177,14 @@ def _find_darker_ink(contrast: Bytes, mask: Mask, floor: float) -> Mask | None:
     print_level, pen_level = float(peaks[~is_pen].mean()), float(peaks[is_pen].mean())
     if pen_level < _ANOTHER_INK * print_level:
         return None
-    pen = above(contrast, max(floor, (print_level + pen_level) / 2))
-    return None if has_print(pen) else pen
+    pen, faint = (
+        above(contrast, max(floor, print_level + share * (pen_level - print_level)))
+        for share in (_PEN, _FAINT_PEN)
+    )
+    if has_print(pen):
+        return None
+    whole = _with_seeds(faint, pen)
+    return pen if has_print(whole) else whole
 
 
 def _with_seeds(mask: Mask, seeds: Mask) -> Mask:

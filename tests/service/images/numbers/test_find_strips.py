@@ -170,6 +170,19 @@ def test_the_bar_of_a_digit_that_fills_its_cell_is_no_print() -> None:
     assert (seven[:14] > 0.5).any(axis=0).sum() > 15
 
 
+def test_a_thin_digit_on_ruled_paper_is_kept_whole() -> None:
+    page = np.full((200, 400), 230, np.uint8)
+    for row in range(10, 200, 30):
+        page[row : row + 2] = 140
+    for left in (60, 160, 340):
+        cv2.ellipse(page, (left, 100), (22, 40), 0, 0, 360, 30, 9, cv2.LINE_AA)
+    for start, end, shade in ((60, 90, 30), (90, 120, 110), (120, 140, 30)):
+        cv2.line(page, (250, start), (250, end), shade, 5)
+    [strip] = strips_of(page)
+    one = strip.ink[:, 65:78]
+    assert (one > 0.5).any(axis=1).sum() > 20
+
+
 def test_a_thin_digit_alone_on_its_line_is_read() -> None:
     page = np.full((200, 460), 255, np.uint8)
     for left in range(30, 430, 70):
