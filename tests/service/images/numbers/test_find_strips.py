@@ -170,6 +170,16 @@ def test_the_bar_of_a_digit_that_fills_its_cell_is_no_print() -> None:
     assert (seven[:14] > 0.5).any(axis=0).sum() > 15
 
 
+def test_cells_whose_outline_is_partly_faint_are_taken_away_with_no_digit() -> None:
+    form = np.full((104, 640), 230, np.uint8)
+    for left in range(4, 630, 70):
+        cv2.rectangle(form, (left, 1), (left + 60, 102), 175, 2)
+        form[:, left - 1 : left + 2] = form[:, left + 59 : left + 62] = 140
+        cv2.ellipse(form, (left + 30, 52), (15, 30), 0, 0, 360, 20, 9)
+    [strip] = strips_of(form)
+    assert parts(strip) == 9
+
+
 def test_a_thin_digit_on_ruled_paper_is_kept_whole() -> None:
     page = np.full((200, 400), 230, np.uint8)
     for row in range(10, 200, 30):
