@@ -3,6 +3,7 @@
 python -m tests.benchmarks.numbers                        # composed of MNIST's test digits
 python -m tests.benchmarks.numbers --digits validation    # of training images, to develop by
 python -m tests.benchmarks.numbers --sheet numbers.png    # twenty pictures with the boxes drawn
+python -m tests.benchmarks.numbers --ceiling              # texts whose digits can all be read
 python -m tests.benchmarks.numbers --time                 # how long a picture takes
 
 Right is a text that is right as a whole; of the kind `nothing`, a picture that is refused.
@@ -10,7 +11,7 @@ Right is a text that is right as a whole; of the kind `nothing`, a picture that 
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,11 @@ def main() -> None:
         print_times(reader, pool)
         return
     first = JUDGING if arguments.digits == "test" else DEVELOPING
+    if arguments.ceiling:
+        seeds = range(first, first + arguments.count)
+        accurate = open_classifier(arguments.models_dir, "accurate")
+        print_ceilings(arguments.kinds or KINDS, pool, accurate, seeds)
+        return
     print(f"of {arguments.count} of each kind, from {arguments.digits} digits, in percent")
     print(f"{'kind':<10}{'goal':>6}{'right':>8}{'accepted':>10}{'accepted, wrong':>17}"
           f"{'Tesseract':>17}{'demo':>7}")  # fmt: skip
@@ -89,6 +95,24 @@ def main() -> None:
         wrong.append(outcome.wrong)
         print(outcome.line(kind), flush=True)
     print(f"{'all':<10}{'':>24}{np.mean(wrong):>17.1f}   milliseconds: {reader.milliseconds()}")
+
+
+def print_ceilings(
+    kinds: Iterable[str], pool: Pool, classifier: Classifier, seeds: Sequence[int]
+) -> None:
+    """Print the percentage of texts whose every digit `classifier` reads from MNIST's own image."""
+    marked = {digit: _mark_misread(pool[digit], int(digit), classifier) for digit in pool}
+    for kind in kinds:
+        if kind != "nothing":
+            same = [draw(kind, pool, at).data == draw(kind, marked, at).data for at in seeds]
+            print(f"{kind:<10}{100 * np.mean(same):>6.1f}", flush=True)
+
+
+def _mark_misread(images: Bytes, digit: int, classifier: Classifier) -> Bytes:
+    """`images` (n, 28, 28) of `digit`; those that are misread are so black that pictures differ."""
+    read = classify(classifier, list(images.astype(np.float32) / 255))
+    black = np.where(images > 30, 255, images)  # of the same extent, so that all else stays
+    return np.where((read == digit)[:, np.newaxis, np.newaxis], images, black).astype(np.uint8)
 
 
 # Width and height of the pictures that are timed, and their format.
@@ -224,6 +248,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=200, help="pictures per kind (default: 200)")
     parser.add_argument("--alone", action="store_true", help="without Tesseract and demos")
     parser.add_argument("--sheet", type=Path, help="write twenty pictures with boxes to this PNG")
+    parser.add_argument("--ceiling", action="store_true", help="texts whose digits can all be read")
     parser.add_argument("--time", action="store_true", help="print how long reading takes")
     parser.add_argument("--model", default="numbers", help="a published model (default: numbers)")
     parser.add_argument("--models-dir", type=Path, default=Path("models"), help="where it is")

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from models.arrays import Floats
-from service.images.arrays import Bytes
+from service.images.arrays import Bytes, Mask
 from service.images.normalising import levels
 from service.images.normalising.background import measure_contrast, square
 from service.images.normalising.levels import above
@@ -48,6 +48,31 @@ def measure_levels(contrast: Bytes) -> tuple[float, float, float | None]:
     noise, floor = levels.estimate_noise(contrast, BACKGROUND)
     steepness = levels.measure_steepness(contrast)
     return noise, floor, levels.measure_ink_level(contrast, steepness, above(contrast, floor))
+
+
+# Pixels on the long side of the view in which edges are measured. Larger: blurred photographs are
+# soft; smaller: small writing has no edges left, and shades get some.
+_EDGE_VIEW = 300
+# Share of full ink's contrast that half of its outline rises by there, within five pixels. Larger:
+# blurred writing is light and shade; smaller: the ends of a gradient are strokes.
+_SHARP = 0.35
+
+
+def is_soft(contrast: Bytes, mask: Mask, level: float) -> bool:
+    """Whether what was taken for ink is light and shade, which have no edges.
+
+    Args:
+        contrast: (h, w), in 255ths.
+        mask: (h, w), 1 on the ink.
+        level: the contrast of full ink.
+
+    """
+    steepness = levels.measure_steepness(shrink(contrast, _EDGE_VIEW))
+    ink = (shrink(mask * np.uint8(255), _EDGE_VIEW) > 127).view(np.uint8)
+    # What goes on beyond the border has no outline there.
+    inside = cv2.erode(ink, square(3), borderType=cv2.BORDER_CONSTANT, borderValue=(1, 0, 0, 0))
+    outline = steepness[ink > inside]
+    return len(outline) > 0 and levels.quantile(outline, 0.5) < _SHARP * level
 
 
 # Pixels on the long side of the view in which strokes are measured.

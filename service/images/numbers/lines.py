@@ -195,18 +195,22 @@ def _join_lines(lines: Sequence[Line], tall: float) -> list[Line]:
     return joined
 
 
-# Share of the main line's area, and of the tallest line's height, that a line has at least.
-_LEAST_AREA, _LEAST_HEIGHT = 0.08, 0.45
+# Shares that a line has at least: of the mean area of the main line's digits, and of the tallest
+# line's height. Larger: a thin 1 or 7 alone on its line is lost; smaller: specks are lines.
+_LEAST_AREA, _LEAST_HEIGHT = 0.12, 0.45
 
 
 def _without_clutter(lines: Sequence[Line]) -> list[Line]:
-    """Leave out what is far smaller than the main line."""
-    main = max((line.area for line in lines), default=0)
-    tallest = max((line.tall for line in lines if line.area > 0.3 * main), default=0.0)
+    """Leave out what is far smaller than the main line and its digits."""
+    if not lines:
+        return []
+    main = max(lines, key=lambda line: line.area)
+    tallest = max(line.tall for line in lines if line.area > 0.3 * main.area)
     return [
         line
         for line in lines
-        if line.area > _LEAST_AREA * main and line.tall > _LEAST_HEIGHT * tallest
+        if line.area > _LEAST_AREA * main.area / len(main.digits)
+        and line.tall > _LEAST_HEIGHT * tallest
     ]
 
 

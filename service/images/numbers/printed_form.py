@@ -46,8 +46,11 @@ def remove_cells(mask: Mask) -> tuple[Mask, bool]:
         window = rest[top : top + height, left : left + width]
         filled = np.zeros((height, width), np.uint8)
         cv2.drawContours(filled, [outline], -1, 1, cv2.FILLED, offset=(-left, -top))
-        own = np.asarray(cv2.bitwise_and(filled, window), np.uint8)
-        lines = _straight_lines(own, int(_SPANNED * wide), int(_SPANNED * tall))
+        inside = np.asarray(cv2.bitwise_and(filled, window), np.uint8)
+        _, labels = cv2.connectedComponents(inside, connectivity=8, ltype=cv2.CV_32S)
+        x, y = outline[0, 0] - (left, top)
+        own = np.asarray(labels == labels[y, x]).view(np.uint8)  # without digits that are apart
+        lines = _find_outlines(own, filled, wide, tall)
         if lines.any():
             window[own > 0] = _remove(own, lines)[own > 0]
     return rest, True
@@ -89,13 +92,31 @@ def _is_empty(mask: Mask, box: Sequence[int]) -> bool:
     return not mask[top + 3 : top + height - 3, left + 3 : left + width - 3].any()
 
 
-def _straight_lines(mask: Mask, across: int, down: int) -> Mask:
-    """What in `mask` (h, w) is on straight lines so long, level or upright, and a little aslant."""
+# Shares of a cell's sides: how deep below the outline of all cells its level lines lie at most, and
+# which length those deeper exceed, between rows of cells. A larger first and a smaller second take
+# the bar of a 7 that touches its cell; a smaller first leaves lines that are aslant.
+_DEEP, _BEYOND_A_CELL = 1 / 6, 1.6
+
+
+def _find_outlines(own: Mask, filled: Mask, wide: float, tall: float) -> Mask:
+    """Find the straight lines of cells, level or upright, and a little aslant.
+
+    Args:
+        own: (h, w), 1 on the outlines of cells that hang together, and on digits that touch them.
+        filled: (h, w), 1 on those cells with all that is in them.
+        wide: of a cell.
+        tall: of a cell.
+
+    """
+    across, down = int(_SPANNED * wide), int(_SPANNED * tall)
     thickest = max(4, min(across, down) // 5)
-    level = _level_runs(mask, across, thickest)
-    upright = _level_runs(_turned(mask), down, thickest)
-    both = cv2.bitwise_or(level, cv2.transpose(upright))
-    return np.asarray(cv2.bitwise_and(both, mask), np.uint8)
+    level = _level_runs(own, across, thickest)
+    upright = cv2.transpose(_level_runs(_turned(own), down, thickest))
+    reach = 2 * max(4, int(_DEEP * tall)) + 1
+    between_rows = _level_runs(own, int(_BEYOND_A_CELL * wide), thickest)
+    deep = _erode(filled, reach, 1)
+    outer = cv2.bitwise_or(cv2.subtract(level, deep), between_rows)
+    return np.asarray(cv2.bitwise_and(cv2.bitwise_or(outer, upright), own), np.uint8)
 
 
 def _turned(mask: Mask) -> Mask:
@@ -112,9 +133,16 @@ def _level_runs(mask: Mask, length: int, thickest: int) -> Mask:
 
 def _open(mask: Mask, tall: int, wide: int) -> Mask:
     """The morphological opening of `mask` by a rectangle; nothing is beyond its border."""
+    eroded = _erode(mask, tall, wide)
+    return np.asarray(cv2.dilate(eroded, np.ones((tall, wide), np.uint8)), np.uint8)
+
+
+def _erode(mask: Mask, tall: int, wide: int) -> Mask:
+    """The erosion of `mask` (h, w) by a rectangle; nothing is beyond its border."""
     shape = np.ones((tall, wide), np.uint8)
-    eroded = cv2.erode(mask, shape, borderType=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
-    return np.asarray(cv2.dilate(eroded, shape), np.uint8)
+    outside = (0, 0, 0, 0)
+    eroded = cv2.erode(mask, shape, borderType=cv2.BORDER_CONSTANT, borderValue=outside)
+    return np.asarray(eroded, np.uint8)
 
 
 def remove_lines(mask: Mask) -> Mask:

@@ -12,7 +12,7 @@ from service.images.normalising.background import square
 from service.images.normalising.levels import above, quantile
 from service.images.normalising.resize import shrink
 from service.images.normalising.ruling import Ruling
-from service.images.numbers.contrast import measure_levels, measure_writing
+from service.images.numbers.contrast import is_soft, measure_levels, measure_writing
 from service.images.numbers.polarity import is_dark_writing
 from service.images.numbers.printed_form import (
     has_print,
@@ -60,7 +60,7 @@ def view_ink(pixels: Bytes) -> View | None:
     enlarged, times = _enlarge(content)
     contrast = measure_writing(enlarged, dark=dark)
     found = _segment(contrast)
-    if found is None:
+    if found is None or is_soft(contrast, *found):
         return None
     return View(contrast, *found, scale / times, origin, weights, dark)
 
@@ -97,9 +97,10 @@ def _segment(contrast: Bytes) -> tuple[Mask, float] | None:
         level = levels.measure_ink_level(contrast, steepness, beside) or level
     if level < _CLEAR_OF_NOISE * floor:
         return None
-    mask = _find_mask(contrast, steepness, floor, level, printed)
+    clean = shown if has_cells else None
+    mask = _find_mask(contrast, steepness, floor, level, printed=printed, clean=clean)
     if mask.any() and (own := quantile(contrast[mask > 0], 0.85)) > _ANOTHER_INK * level:
-        return _find_mask(contrast, steepness, floor, own, printed), own
+        return _find_mask(contrast, steepness, floor, own, printed=printed, clean=clean), own
     return mask, level
 
 
@@ -112,7 +113,13 @@ _EDGE = 0.2
 
 
 def _find_mask(
-    contrast: Bytes, steepness: Bytes, floor: float, level: float, printed: Ruling | None
+    contrast: Bytes,
+    steepness: Bytes,
+    floor: float,
+    level: float,
+    *,
+    printed: Ruling | None,
+    clean: Mask | None,
 ) -> Mask:
     """Find the ink.
 
@@ -122,22 +129,30 @@ def _find_mask(
         floor: the contrast below which all may be noise.
         level: about the contrast of full ink.
         printed: the ruling of the paper.
+        clean: (h, w), 1 on faint ink without the cells of a form, if there are cells.
 
     """
     mask = above(contrast, FAINT_INK * max(floor / _SURE_INK, level))
     sure = above(contrast, max(floor, _SURE_INK * level)) & above(steepness, _EDGE * level)
-    if printed is not None or has_print(mask):
+    rest, has_cells = remove_cells(mask)
+    if not has_cells and clean is not None:  # parts of its outline are too faint
+        rest, has_cells = mask & clean, True
+    if has_cells or printed is not None or has_print(mask):
         pen = _find_darker_ink(contrast, mask, floor)
         if pen is not None:
-            return _with_sure(pen, sure)
-    mask, has_cells = remove_cells(mask)
+            # Without its cells, a form is clean: so thin strokes, which are fainter, are seen too.
+            whole = _with_seeds(rest | pen, pen) if has_cells and not has_print(rest) else pen
+            return _with_sure(whole, sure)
     if not has_cells:
-        mask = remove_border_lines(mask)
+        rest = remove_border_lines(rest)
     if printed is not None:
-        mask = ruling.remove_ruling(mask, printed)
-    return _with_sure(remove_lines(mask), sure)
+        rest = ruling.remove_ruling(rest, printed)
+    return _with_sure(_remove_creases(contrast, remove_lines(rest), level), sure)
 
 
+# Where a pen's contrast is between that of print, 0, and its own level, 1: in some pixel of each of
+# its strokes, and all along them. Larger: thin strokes break; smaller: print is on them.
+_PEN, _FAINT_PEN = 0.5, 0.2
 # Share of what is ink or print that a pen, darker than the print, covers at least.
 _LEAST_PEN = 0.1
 
@@ -162,8 +177,53 @@ def _find_darker_ink(contrast: Bytes, mask: Mask, floor: float) -> Mask | None:
     print_level, pen_level = float(peaks[~is_pen].mean()), float(peaks[is_pen].mean())
     if pen_level < _ANOTHER_INK * print_level:
         return None
-    pen = above(contrast, max(floor, (print_level + pen_level) / 2))
-    return None if has_print(pen) else pen
+    pen, faint = (
+        above(contrast, max(floor, print_level + share * (pen_level - print_level)))
+        for share in (_PEN, _FAINT_PEN)
+    )
+    if has_print(pen):
+        return None
+    whole = _with_seeds(faint, pen)
+    return pen if has_print(whole) else whole
+
+
+def _with_seeds(mask: Mask, seeds: Mask) -> Mask:
+    """The components of `mask` (h, w) that hold some of the `seeds` (h, w)."""
+    count, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
+    kept = np.zeros(count, np.uint8)
+    kept[labels[seeds > 0]] = 1
+    return np.asarray(kept[labels], dtype=np.uint8)
+
+
+# Shares of full ink's contrast: along the middle of a stroke at least, and where a stroke that
+# fades begins to. A larger first and a smaller second cut up strokes that fade; a smaller first and
+# a larger second leave creases on digits.
+_MIDDLE_OF_STROKE, _FADES = 0.65, 0.58
+# Pixels: no crease is so thick. Larger: faint broad strokes are creases; smaller: creases with a
+# shade beside them are strokes.
+_THICK = 13
+# Share of the ink that creases are, at least. Larger: short creases stay; smaller: the ends of
+# strokes are cut off.
+_LEAST_SHARE = 0.03
+
+
+def _remove_creases(contrast: Bytes, mask: Mask, level: float) -> Mask:
+    """Take what is thin and far fainter than ink off the digits that it touches.
+
+    Args:
+        contrast: (h, w), in 255ths.
+        mask: (h, w), 1 on ink and on creases of the paper.
+        level: the contrast of full ink.
+
+    """
+    dark = above(contrast, _MIDDLE_OF_STROKE * level) & mask
+    digits = _with_seeds(mask, dark)
+    faint = np.asarray(cv2.subtract(digits, cv2.dilate(dark, square(5))), np.uint8)
+    if cv2.countNonZero(faint) <= _LEAST_SHARE * cv2.countNonZero(digits):
+        return mask
+    if quantile(contrast[faint > 0], 0.95) > _FADES * level:
+        return mask
+    return mask if cv2.erode(faint, square(_THICK)).any() else mask & ~faint
 
 
 # Share of a component that is ink for sure, at least.

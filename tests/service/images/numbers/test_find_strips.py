@@ -103,6 +103,14 @@ def test_even_pictures_are_blank(level: int) -> None:
     assert finding_of(np.full((40, 200), level)) == "blank"
 
 
+@pytest.mark.parametrize("seed", [0, 2])
+def test_light_that_falls_on_empty_paper_is_no_digit(seed: int) -> None:
+    """No number is read where paper gets dark towards its border."""
+    random = np.random.default_rng(seed)
+    light = light_from_a_side((240, 200), random, 0.3) ** 3
+    assert strips_of(np.clip(235 * light + random.normal(0, 2, light.shape), 0, 255)) == []
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (3, 9), (5, 2000)])
 def test_pictures_of_any_shape_are_read(shape: tuple[int, int]) -> None:
     """No picture raises, whatever is in it."""
@@ -121,6 +129,97 @@ def test_cells_of_a_form_are_taken_away() -> None:
     page = np.pad(cells, 30, constant_values=200)
     [strip] = strips_of(page)
     assert parts(strip) == 4
+
+
+def test_a_stroke_of_the_pen_that_is_as_faint_as_the_form_is_kept() -> None:
+    form = np.full((140, 340), 200, np.uint8)
+    for left in range(20, 300, 75):
+        cv2.rectangle(form, (left, 20), (left + 75, 120), 120, 3)
+        cv2.line(form, (left + 20, 45), (left + 50, 45), 20, 8)
+        cv2.line(form, (left + 50, 45), (left + 35, 95), 20, 8)
+    form[70:110, 245:320] = np.where(form[70:110, 245:320] < 30, 115, form[70:110, 245:320])
+    [strip] = strips_of(form)
+    assert strip.ink[24:, -25:].max() == 1
+
+
+def _form(cells: int, shade: int = 20) -> Bytes:
+    """Cells side by side, 70 x 100 from (20, 20) on, whose lines are four pixels thick."""
+    form = np.full((140, 40 + 70 * cells), 230, np.uint8)
+    for at in range(cells):
+        cv2.rectangle(form, (20 + 70 * at, 20), (90 + 70 * at, 120), shade, 4)
+    return form
+
+
+def test_a_one_as_tall_as_its_cell_is_no_print() -> None:
+    form = _form(3)
+    cv2.ellipse(form, (55, 70), (15, 30), 0, 0, 360, 20, 6)
+    cv2.rectangle(form, (122, 26), (128, 114), 20, cv2.FILLED)
+    cv2.ellipse(form, (195, 70), (15, 30), 0, 0, 360, 20, 6)
+    [strip] = strips_of(form)
+    assert parts(strip) == 3
+
+
+def test_the_bar_of_a_digit_that_fills_its_cell_is_no_print() -> None:
+    form = _form(3)
+    cv2.ellipse(form, (55, 70), (15, 30), 0, 0, 360, 20, 6)
+    cv2.line(form, (96, 50), (160, 50), 20, 8)
+    cv2.line(form, (154, 50), (125, 108), 20, 8)
+    cv2.ellipse(form, (195, 70), (15, 30), 0, 0, 360, 20, 6)
+    [strip] = strips_of(form)
+    seven = strip.ink[:, (strip.ink.shape[1] // 2 - 10) : (strip.ink.shape[1] // 2 + 10)]
+    assert (seven[:14] > 0.5).any(axis=0).sum() > 15
+
+
+def test_cells_whose_outline_is_partly_faint_are_taken_away_with_no_digit() -> None:
+    form = np.full((104, 640), 230, np.uint8)
+    for left in range(4, 630, 70):
+        cv2.rectangle(form, (left, 1), (left + 60, 102), 175, 2)
+        form[:, left - 1 : left + 2] = form[:, left + 59 : left + 62] = 140
+        cv2.ellipse(form, (left + 30, 52), (15, 30), 0, 0, 360, 20, 9)
+    [strip] = strips_of(form)
+    assert parts(strip) == 9
+
+
+def test_a_thin_digit_on_ruled_paper_is_kept_whole() -> None:
+    page = np.full((200, 400), 230, np.uint8)
+    for row in range(10, 200, 30):
+        page[row : row + 2] = 140
+    for left in (60, 160, 340):
+        cv2.ellipse(page, (left, 100), (22, 40), 0, 0, 360, 30, 9, cv2.LINE_AA)
+    for start, end, shade in ((60, 90, 30), (90, 120, 110), (120, 140, 30)):
+        cv2.line(page, (250, start), (250, end), shade, 5)
+    [strip] = strips_of(page)
+    one = strip.ink[:, 65:78]
+    assert (one > 0.5).any(axis=1).sum() > 20
+
+
+def test_a_thin_digit_alone_on_its_line_is_read() -> None:
+    page = np.full((200, 460), 255, np.uint8)
+    for left in range(30, 430, 70):
+        cv2.ellipse(page, (left + 20, 55), (18, 28), 0, 0, 360, 0, 9)
+    cv2.line(page, (60, 120), (60, 165), 0, 5)
+    assert [parts(strip) for strip in strips_of(page)] == [6, 1]
+
+
+def test_a_thin_digit_that_touches_a_fat_one_is_kept() -> None:
+    page = np.full((160, 260), 255, np.uint8)
+    cv2.ellipse(page, (90, 80), (32, 45), 0, 0, 360, 0, 30)
+    cv2.line(page, (130, 60), (190, 25), 0, 5, cv2.LINE_AA)
+    cv2.line(page, (190, 25), (165, 135), 0, 5, cv2.LINE_AA)
+    [strip] = strips_of(page)
+    right = round(8 + (165 - 43) * 26 / 120)  # the column of the thin digit's foot
+    assert strip.ink[22:28, right - 3 : right + 4].max(axis=1).min() > 0.3
+
+
+def test_creases_through_digits_are_taken_off_them() -> None:
+    page = np.pad(np.asarray(NUMBER * (200 / 255), np.uint8), 40, constant_values=200)
+    height = page.shape[0]
+    creased = page.copy()
+    for at in (90, 160):
+        cv2.line(creased, (at, 0), (at + 40, height), 130, 2, cv2.LINE_AA)
+    [clean], [strip] = strips_of(page), strips_of(np.minimum(page, creased))
+    assert parts(strip) == 4
+    assert strip.ink.shape[1] == pytest.approx(clean.ink.shape[1], rel=0.05)
 
 
 def test_the_number_on_a_sheet_is_read_and_the_desk_is_not() -> None:
