@@ -13,6 +13,9 @@ from service.images.normalising.resize import shrink
 # Levels by which JPEG departs from an even one. Larger: a canvas on a page nearly as light is not
 # told from it; smaller: a canvas in a JPEG breaks up.
 _SPREAD = 2
+# Share of those that have the very level. Larger: a canvas in a JPEG is not sought; smaller: grain
+# of paper is searched for one, which takes time.
+_EVEN = 0.5
 # Levels of a page, of parts of it, and of the canvas; and the share of the picture that has one of
 # them. More levels take longer, and a smaller share takes shades of light for canvases; fewer, and
 # a larger share, miss canvases in crowded windows.
@@ -77,8 +80,10 @@ def _find_painted(grey: Bytes) -> list[int]:
     for _ in range(_LEVELS):
         level = int(counts.argmax())
         near = np.s_[max(0, level - _SPREAD) : level + _SPREAD + 1]
-        found.append(level)
-        painted += float(counts[near].sum())
+        count = float(counts[near].sum())
+        if count > _BARE * _LEAST_AREA * grey.size and counts[level] > _EVEN * count:
+            found.append(level)
+            painted += count
         counts[near] = 0
     return found if painted > _PAINTED * grey.size else []
 
@@ -101,11 +106,12 @@ def _find_regions(grey: Bytes, level: int) -> list[tuple[slice, slice]]:
     """Find the parts of (h, w) `grey` that have one `level` and may be a canvas."""
     height, width = grey.shape
     is_level = cv2.inRange(grey, max(0, level - _SPREAD), min(255, level + _SPREAD))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
         is_level, connectivity=4, ltype=cv2.CV_16U
     )
     total, found = cv2.countNonZero(is_level), []
-    for label in range(1, count):
+    large = stats[:, cv2.CC_STAT_AREA] > _BARE * _LEAST_AREA * grey.size
+    for label in (1 + np.flatnonzero(large[1:])).tolist():
         left, top, wide, high, area = stats[label].tolist()
         box = wide * high
         if box < _LEAST_AREA * grey.size or not _BARE * box < area < box:
