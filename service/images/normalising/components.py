@@ -174,8 +174,9 @@ def _gather_strokes(components: _Components, order: list[int]) -> tuple[list[int
         The labels of the strokes, and whether there are other digits.
 
     """
-    chosen, rest, has_rivals = [order[0]], order[1:], False
+    chosen, rest = [order[0]], order[1:]
     at_border: set[int] = set()
+    others: set[int] = set()  # that were rivals, and are none of the strokes
     if components.contact[order[0]] == 0:
         rest = [label for label in rest if components.contact[label] <= _MOST_CONTACT]
         at_border = {label for label in rest if components.contact[label] > 0}
@@ -188,18 +189,21 @@ def _gather_strokes(components: _Components, order: list[int]) -> tuple[list[int
         # What the picture's border cuts is a thing, and no other digit.
         whole = [label for label in rest if label not in at_border]
         rivals = {label for label in whole if _is_rival(components, chosen, label, apart[label])}
-        has_rivals = has_rivals or bool(rivals)
         gap = {
             label: (_GAP_AT_BORDER if label in at_border else _GAP)
             * _size(components, chosen, label)
             for label in rest
         }
         near = [label for label in rest if label not in rivals and apart[label] <= gap[label]]
+        # The parts of a line that breaks up are rivals until they are found to go on from it.
+        others = (others | rivals).difference(
+            label for label in near if components.contact[label] == 0
+        )
         if not near:
             break
         chosen += near
         rest = [label for label in rest if label not in near]
-    return chosen, has_rivals
+    return chosen, bool(others)
 
 
 def _size(components: _Components, chosen: list[int], label: int) -> int:

@@ -62,9 +62,9 @@ def find_ink(contrast: Bytes, *, has_print: bool) -> Ink | None:
     """
     noise, floor = levels.estimate_noise(contrast, _BACKGROUND)
     if _leaves_room(floor):
-        return _segment_twice(contrast, noise, floor, has_print)
+        return _segment_above(contrast, noise, floor, has_print)
     noise, floor = levels.estimate_noise(contrast, _BACKGROUND_OF_FILLED)
-    found = _segment_twice(contrast, noise, floor, has_print)
+    found = _segment_above(contrast, noise, floor, has_print)
     fills = found is not None and cv2.countNonZero(found.mask) > _FILLED * contrast.size
     return found if fills else None
 
@@ -82,6 +82,26 @@ def explain_no_ink(contrast: Bytes) -> Finding:
 def _leaves_room(floor: float) -> bool:
     """Whether there can be contrast that is clear of the noise."""
     return _CLEAR_OF_NOISE * floor <= 255
+
+
+def _segment_above(contrast: Bytes, noise: float, floor: float, has_print: bool) -> Ink | None:
+    """Find a digit's strokes; if there are none, by how far contrast is above that of bare paper.
+
+    Contrast is to the lightest paper around, so that bare rough paper has much of it.
+
+    Args:
+        contrast: (h, w), in 255ths.
+        noise: the mean of the background's.
+        floor: the contrast below which all may be noise.
+        has_print: whether there may be printed lines, and creases.
+
+    """
+    found, bare = _segment_twice(contrast, noise, floor, has_print), round(noise)
+    if found is not None or bare == 0:
+        return found
+    above_bare: Bytes = np.maximum(contrast, np.uint8(bare)) - np.uint8(bare)
+    found = _segment_twice(above_bare, noise - bare, floor - bare, has_print)
+    return None if found is None else replace(found, level=found.level + bare)
 
 
 # Share of full ink's contrast that print has at least. Larger: faint ruling is not found, and joins
@@ -114,7 +134,9 @@ def _segment_twice(contrast: Bytes, noise: float, floor: float, has_print: bool)
         found = _segment(contrast, steepness, floor, found.level, printed) or found
     if found is not None and has_print:
         found = replace(found, mask=remove_creases(contrast, found.mask, found.level))
-    return None if found is None or _is_soft(steepness, found) else found
+    # In few pixels grain is as steep as edges are.
+    grain = quantile(steepness[::4, ::4].ravel(), 0.5) if has_print else 0.0
+    return None if found is None or _is_soft(steepness, grain, found) else found
 
 
 # Share of full ink's contrast that is ink for sure. Larger: digits of uneven ink have none;
@@ -160,16 +182,19 @@ def _segment(
 _SHARP = 0.4
 # Pixels across light and shade at least. Larger: the ends of a gradient are digits; smaller: lines
 # of a pixel, which have no inside, are no digits.
-_BROAD = 3.0
+_BROAD = 2.0
 
 
-def _is_soft(steepness: Bytes, ink: Ink) -> bool:
-    """Whether `ink` is light and shade: broad, and of a `steepness` (h, w) as no edge has."""
+def _is_soft(steepness: Bytes, grain: float, ink: Ink) -> bool:
+    """Whether `ink` is light and shade: broad, and of a `steepness` (h, w) as no edge has.
+
+    An edge is steeper than the `grain` of the paper.
+    """
     inside = cv2.erode(
         ink.mask, square(3), borderType=cv2.BORDER_CONSTANT, borderValue=(1, 0, 0, 0)
     )
     outline = steepness[ink.mask > inside]
-    has_edge = len(outline) > 0 and quantile(outline, 0.5) >= _SHARP * ink.level
+    has_edge = len(outline) > 0 and quantile(outline, 0.5) >= _SHARP * ink.level + grain
     return not has_edge and ink.measure_stroke_width() >= _BROAD
 
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from models.arrays import Floats
 from service.images.arrays import Bytes
+from service.images.normalising.canvas import find_canvas
 
 # Levels between the darkest and the lightest pixel of a margin. Larger: paper with a slight shade
 # is taken for a margin; smaller: the noise of a JPEG ends one.
@@ -24,46 +24,7 @@ def find_content(grey: Bytes) -> tuple[slice, slice]:
         content = grey[window] if left else grey[window].T
         if _is_cut_digit(content, int(grey[0, 0])):
             return np.s_[:, :]
-    return window if (top, left) != (0, 0) else _find_canvas(grey)
-
-
-# Share of a picture that has its canvas's very grey level, as no photo has. Larger: tool bars over
-# small canvases stay; smaller: photos that are white in part are cut.
-_CANVAS = 0.5
-
-
-def _find_canvas(grey: Bytes) -> tuple[slice, slice]:
-    """Find the rows and columns of (h, w) `grey` beside the tool bars of a program that draws."""
-    levels = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
-    canvas = int(levels.argmax())
-    if levels[canvas] < _CANVAS * grey.size:
-        return np.s_[:, :]
-    is_canvas = grey == canvas
-    near = cv2.inRange(grey, canvas - _EVEN_LEVELS, canvas + _EVEN_LEVELS)
-    is_bar = np.asarray(near > 0) & ~is_canvas
-    rows, columns = (
-        slice(_bar_depth(own, bar), len(own) - _bar_depth(own[::-1], bar[::-1]))
-        for own, bar in ((is_canvas.mean(axis), is_bar.mean(axis)) for axis in (1, 0))
-    )
-    return rows, columns
-
-
-# Share of a row that has the canvas's grey level, from which on it is of the canvas. Larger: rows
-# that a digit fills are tool bars; smaller: tool bars of many white buttons are canvas.
-_OF_CANVAS = 0.3
-
-
-def _bar_depth(canvas: Floats, bar: Floats) -> int:
-    """Count the rows of a tool bar at the top.
-
-    Args:
-        canvas: (h,), the share of each row that has the canvas's grey level.
-        bar: (h,), the share that is nearly as light, as a tool bar's own ground is.
-
-    """
-    depth = int(np.argmax(canvas >= _OF_CANVAS))
-    is_bar = 0 < depth <= _DEEPEST * len(canvas) and float(np.mean(bar[:depth])) > _SAME_SHADE
-    return depth if is_bar else 0
+    return window if (top, left) != (0, 0) else find_canvas(grey)
 
 
 # Share of the content that may have the margins' shade. Larger: margins beside a narrow digit's own

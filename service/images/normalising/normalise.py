@@ -1,5 +1,6 @@
 """From any picture of one digit to the rows that a model reads, made as MNIST's were made."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -80,13 +81,7 @@ def _read(pixels: Bytes, sheets: int) -> Reading:
         sheets: how many may lie on each other.
 
     """
-    view = shrink(pixels, _VIEW)
-    weights = colour.find_ink_colour(view)
-    grey = colour.to_grey(view, weights)
-    window = margins.find_content(grey)
-    if grey[window].shape != grey.shape:
-        pixels = crop(pixels, window, max(pixels.shape[:2]) / max(grey.shape))
-        grey = colour.to_grey(shrink(pixels, _VIEW), weights)
+    pixels, grey, weights = _cut_to_content(pixels)
     dark = is_dark_on_light(grey)
     has_print = min(grey.shape) >= _SHOWS_PRINT
     if max(grey.shape) <= _FEW_PIXELS:
@@ -97,10 +92,11 @@ def _read(pixels: Bytes, sheets: int) -> Reading:
     if sheets and (inner := _read_sheet(pixels, grey, found, sheets)) is not None:
         return inner
 
-    if (second := _second_view(pixels, grey, found, weights, dark=dark)) is not None:
-        contrast_there = measure_contrast_to(*second, dark=dark)
+    for behind, there in _other_views(pixels, grey, found, weights, dark=dark):
+        contrast_there = measure_contrast_to(behind, there, dark=dark)
         if (again := ink.find_ink(contrast_there, has_print=has_print)) is not None:
-            (background, _), contrast, found = second, contrast_there, again
+            background, contrast, found = behind, contrast_there, again
+            break
     if found is None:
         return Reading(np.zeros((SIDE, SIDE), np.float32), ink.explain_no_ink(contrast))
     finding = found.finding
@@ -111,21 +107,47 @@ def _read(pixels: Bytes, sheets: int) -> Reading:
     return Reading(redraw(contrast, found.mask, found.level), finding, side)
 
 
+# Things around the digit's own background that lie in each other, such as the window of a program,
+# the desk in it and the frame of the canvas. Larger: they take longer; smaller: some stay.
+_AROUND = 4
+
+
+def _cut_to_content(pixels: Bytes, around: int = _AROUND) -> tuple[Bytes, Bytes, Floats | None]:
+    """Cut off what surrounds the paper or the canvas that a digit is on.
+
+    Args:
+        pixels: (h, w) or (h, w, 3).
+        around: how many things may be around it.
+
+    Returns:
+        What is left of them, a view of it in grey, and the weights of red, green and blue in that.
+
+    """
+    view = shrink(pixels, _VIEW)
+    weights = colour.find_ink_colour(view)
+    grey = colour.to_grey(view, weights)
+    window = margins.find_content(grey)
+    if not around or grey[window].shape == grey.shape:
+        return pixels, grey, weights
+    scale = max(pixels.shape[:2]) / max(grey.shape)
+    return _cut_to_content(crop(pixels, window, scale), around - 1)
+
+
 # Width of strokes in the first view, in pixels, below which the digit is sought in twice as many.
 # Larger: more pictures cost the time; smaller: thin strokes fade and break up.
 _THIN = 3.0
 # Width that no thin stroke exceeds in the second view, as a share of its long side. Larger: dark
 # corners are ink; smaller: where strokes meet is background.
 _WIDEST_THIN = 0.1
-# Standard deviation of the blur of few pixels, in pixels of the picture. Larger: thin strokes fade;
-# smaller: the noise of a camera hides ink.
-_BLUR = 0.6
+# Standard deviation of a blur against noise, in pixels of the first view. Larger: thin strokes
+# fade; smaller: the grain of paper and the noise of a camera hide ink.
+_BLUR = 2.25
 
 
-def _second_view(
+def _other_views(
     pixels: Bytes, grey: Bytes, found: Ink | None, weights: Floats | None, *, dark: bool
-) -> tuple[Bytes, Bytes] | None:
-    """Look again where the first view may have lost strokes; None elsewhere.
+) -> Iterator[tuple[Bytes, Bytes]]:
+    """Look again where the first view may have lost strokes: in more pixels, and smoothed.
 
     Args:
         pixels: (h, w) or (h, w, 3).
@@ -134,19 +156,17 @@ def _second_view(
         weights: of red, green and blue.
         dark: whether ink is darker than the background.
 
-    Returns:
+    Yields:
         The background in another view, and its grey levels.
 
     """
     side = max(pixels.shape[:2])
     if side > _VIEW and (found is None or found.measure_stroke_width() < _THIN):
         closer = colour.to_grey(shrink(pixels, 2 * _VIEW), weights)
-        return find_background(closer, dark=dark, widest=_WIDEST_THIN), closer
-    if side <= _VIEW and found is None:
-        blurred = cv2.GaussianBlur(grey, (0, 0), _BLUR * max(grey.shape) / side)
-        smooth = np.asarray(blurred, dtype=np.uint8)
-        return find_background(smooth, dark=dark), smooth
-    return None
+        yield find_background(closer, dark=dark, widest=_WIDEST_THIN), closer
+    if found is None:
+        smooth = np.asarray(cv2.GaussianBlur(grey, (0, 0), _BLUR), dtype=np.uint8)
+        yield find_background(smooth, dark=dark), smooth
 
 
 # Pixels on the long side of a picture that can show a sheet with a digit on it. Larger: sheets in

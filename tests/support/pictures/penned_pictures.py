@@ -25,11 +25,21 @@ from tests.support.pictures.painting import (
     smooth_noise,
     warp,
 )  # fmt: skip
+from tests.support.pictures.photos import (
+    held,
+    photo_size,
+    rough_paper,
+    shaded,
+    soft_pencil,
+    touching,
+)
+from tests.support.pictures.screens import paint_program, tool_box, web_canvas
 from tests.support.pictures.strokes import DIGITS, LETTERS, paint, written
 
 DigitKind = Callable[[list[Floats], Random], Bytes]
 OtherKind = Callable[[Random], Bytes]
-JPEG = ("fine_pen", "pencil", "vignette", "squared_pencil", "lamp", "empty_squares")
+JPEG = ("fine_pen", "pencil", "vignette", "squared_pencil", "lamp", "empty_squares", "rough_paper",
+        "soft_pencil", "held", "shaded", "empty_rough", "empty_held")  # fmt: skip
 
 
 def draw_digit(kind: str, digit: int, seed: int) -> bytes:
@@ -50,13 +60,6 @@ def _encode(kind: str, pixels: Bytes, random: Random) -> bytes:
     return encode(pixels, ".jpg" if kind in JPEG else ".png", random)
 
 
-def _photo(random: Random, shortest: int = 500) -> tuple[int, int]:
-    """Height and width of a photo, upright or not."""
-    short = int(random.integers(shortest, 800))
-    long = int(short * random.uniform(1, 1.5))
-    return (long, short) if random.random() < 0.6 else (short, long)
-
-
 def hand(strokes: list[Floats], random: Random) -> Bytes:
     """A pen on plain paper."""
     size = (300, 300)
@@ -73,7 +76,7 @@ def small_hand(strokes: list[Floats], random: Random) -> Bytes:
 
 def fine_pen(strokes: list[Floats], random: Random) -> Bytes:
     """A thin pen, large on plain paper, photographed."""
-    size = _photo(random)
+    size = photo_size(random)
     pen = random.uniform(0.003, 0.009) * max(size)
     ink = paint(strokes, size, random, random.uniform(0.5, 0.9), pen, 0.1)
     dark = random.uniform(0.4, 0.85)
@@ -97,7 +100,7 @@ def straight_strokes(strokes: list[Floats], random: Random) -> Bytes:
 
 def pencil(strokes: list[Floats], random: Random) -> Bytes:
     """A pencil hardly darker than the paper, whose line breaks up on its grain."""
-    size = _photo(random)
+    size = photo_size(random)
     pen = random.uniform(0.003, 0.008) * max(size)
     ink = paint(strokes, size, random, random.uniform(0.2, 0.7), pen, 0.15)
     grain = np.clip(0.65 + 0.35 * smooth_noise(size, random, max(size) // 6), 0, 1)
@@ -108,7 +111,7 @@ def pencil(strokes: list[Floats], random: Random) -> Bytes:
 
 def vignette(strokes: list[Floats], random: Random) -> Bytes:
     """A phone's photo, dark towards its corners or lit from close by."""
-    size = _photo(random, 300)
+    size = photo_size(random, 300)
     pen = random.uniform(0.005, 0.015) * max(size)
     ink = paint(strokes, size, random, random.uniform(0.3, 0.75), pen, 0.1)
     light = sheet(size, random, 225) * _falloff(size, random)[..., np.newaxis]
@@ -152,7 +155,7 @@ def gaps(strokes: list[Floats], random: Random) -> Bytes:
 
 def squared_pencil(strokes: list[Floats], random: Random) -> Bytes:
     """A pen or a pencil on squared paper, photographed a little aslant in uneven light."""
-    size = _photo(random)
+    size = photo_size(random)
     picture = _squared_paper(size, random)
     pen = random.uniform(0.005, 0.012) * max(size)
     ink = paint(strokes, size, random, random.uniform(0.25, 0.7), pen, 0.15)
@@ -181,29 +184,9 @@ def _askew(picture: Floats, random: Random) -> Floats:
     return warp(picture, matrix.astype(np.float64))
 
 
-def paint_program(strokes: list[Floats], random: Random) -> Bytes:
-    """The window of a paint program: menus, tools, a palette, and a canvas."""
-    size = int(random.integers(350, 700)), int(random.integers(450, 900))
-    bar = int(random.uniform(0.12, 0.22) * size[0])
-    page = np.full((*size, 3), 255, np.float32)
-    page[:bar] = random.uniform(225, 248)
-    page[: bar // 5] = random.uniform(200, 255, 3)
-    for left in range(10, int(size[1] * random.uniform(0.5, 0.95)), bar // 3):
-        for row in (0.35, 0.65):
-            top, side = int(row * bar), bar // 4
-            page[top : top + side, left : left + side] = random.integers(0, 256, 3)
-    canvas = size[0] - bar, size[1]
-    ink = paint(strokes, canvas, random, random.uniform(0.35, 0.85), random.uniform(2, 12), 0.15)
-    pen = (0.0, 0.0, 0.0) if random.random() < 0.6 else tuple(random.uniform(0, 200, 3).tolist())
-    page[bar:] = ink_on(page[bar:], ink, pen)
-    if random.random() < 0.5:
-        page[-bar // 5 :] = 240
-    return finish(page)
-
-
 def stripes(strokes: list[Floats], random: Random) -> Bytes:
     """A pen on paper with a coloured stripe or two along a side, as of a book or another sheet."""
-    size = _photo(random, 300)
+    size = photo_size(random, 300)
     pen = random.uniform(0.006, 0.02) * max(size)
     paper, at = sheet(size, random), 0
     for _ in range(int(random.integers(1, 3))):
@@ -218,7 +201,7 @@ def stripes(strokes: list[Floats], random: Random) -> Bytes:
 
 def marker_on_texture(strokes: list[Floats], random: Random) -> Bytes:
     """A bold pen on rough paper, cloth or wood."""
-    size = _photo(random, 200)
+    size = photo_size(random, 200)
     pen = random.uniform(0.05, 0.12) * min(size)
     ink = paint(strokes, size, random, random.uniform(0.6, 0.85), pen)
     rough = smooth_noise(size, random, max(size) // 4) + smooth_noise(size, random, max(size) // 9)
@@ -228,7 +211,7 @@ def marker_on_texture(strokes: list[Floats], random: Random) -> Bytes:
 
 def light_on_board(strokes: list[Floats], random: Random) -> Bytes:
     """Light ink on a dark board that is not lit evenly."""
-    size = _photo(random, 250)
+    size = photo_size(random, 250)
     pen = random.uniform(0.008, 0.04) * max(size)
     ink = paint(strokes, size, random, random.uniform(0.4, 0.85), pen)
     board = sheet(size, random, random.uniform(50, 90), tint=20)
@@ -241,7 +224,8 @@ DIGIT_KINDS: dict[str, DigitKind] = {
     kind.__name__: kind
     for kind in (
         hand, small_hand, fine_pen, straight_strokes, pencil, vignette, camera_frame, gaps,
-        squared_pencil, paint_program, stripes, marker_on_texture, light_on_board,
+        squared_pencil, paint_program, stripes, marker_on_texture, light_on_board, rough_paper,
+        soft_pencil, tool_box, web_canvas, held, touching, shaded,
     )
 }  # fmt: skip
 
@@ -266,7 +250,7 @@ def gradient(random: Random) -> Bytes:
 
 def lamp(random: Random) -> Bytes:
     """Empty paper under a lamp, or in a photo with dark corners."""
-    size = _photo(random, 200)
+    size = photo_size(random, 200)
     light = _falloff(size, random)[..., np.newaxis]
     return finish(sheet(size, random, 225) * light + random.normal(0, 2, (*size, 1)))
 
@@ -285,7 +269,7 @@ def strip(random: Random) -> Bytes:
 
 def empty_squares(random: Random) -> Bytes:
     """Squared or ruled paper with nothing on it."""
-    size = _photo(random)
+    size = photo_size(random)
     picture = _squared_paper(size, random)
     return finish(_askew(picture * light_from_a_side(size, random, 0.6)[..., np.newaxis], random))
 
@@ -297,6 +281,30 @@ def empty_frame(random: Random) -> Bytes:
     return finish(paper + random.normal(0, random.uniform(2, 6), size))
 
 
+def empty_rough(random: Random) -> Bytes:
+    """Rough paper with nothing on it."""
+    return rough_paper([], random)
+
+
+def empty_program(random: Random) -> Bytes:
+    """A drawing program before anything is drawn."""
+    return tool_box([], random)
+
+
+def empty_page(random: Random) -> Bytes:
+    """A page before anything is drawn on it."""
+    return web_canvas([], random)
+
+
+def empty_held(random: Random) -> Bytes:
+    """Empty paper that somebody holds."""
+    return held([], random)
+
+
 OTHER_KINDS: dict[str, OtherKind] = {
-    kind.__name__: kind for kind in (letter, gradient, lamp, strip, empty_squares, empty_frame)
-}
+    kind.__name__: kind
+    for kind in (
+        letter, gradient, lamp, strip, empty_squares, empty_frame, empty_rough, empty_program,
+        empty_page, empty_held,
+    )
+}  # fmt: skip

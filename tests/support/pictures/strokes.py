@@ -119,7 +119,7 @@ def paint(
     """Ink (h, w) in [0, 1] of `strokes` somewhere about the middle.
 
     Args:
-        strokes: of `written`.
+        strokes: of `written`; none leave the picture empty.
         size: (h, w).
         random: for the place.
         tall: their longer side, as a share of the picture's shorter one; less where the picture is
@@ -128,6 +128,8 @@ def paint(
         drift: the most that the middle is off, as a share of the shorter side.
 
     """
+    if not strokes:
+        return np.zeros(size, np.float32)
     scale = max(1, -(-_DRAWN // min(size)))
     height, width = (side * scale for side in size)
     points = np.concatenate(strokes)

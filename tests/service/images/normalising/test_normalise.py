@@ -243,6 +243,34 @@ def test_what_shows_no_digit_is_found_to_show_none(kind: str) -> None:
     assert found.count(None) <= (4 if kind == "lamp" else 1), found
 
 
+@pytest.mark.parametrize("grain", [1.5, 3])
+def test_a_marker_on_rough_paper_is_read(grain: float) -> None:
+    """Paper as uneven as a third of the contrast of the ink on it."""
+    noise = np.random.default_rng(0).normal(0, 1, (300, 300))
+    rough = np.asarray(cv2.GaussianBlur(noise, (0, 0), grain))
+    marker = canvas(FIVE, width=30)
+    pixels = np.where(marker < 128, 60.0, 180.0) + 22 * rough / rough.std()
+    reading = read(np.clip(pixels, 0, 255).astype(np.uint8))
+    assert reading.finding is None
+    assert likeness(reading.rows, read(marker).rows) > 0.9
+
+
+def test_frames_of_a_camera_with_little_contrast_are_not_blank() -> None:
+    found = [penned("camera_frame", seed % 10, seed).finding for seed in range(60)]
+    assert found.count(None) >= 57
+
+
+@pytest.mark.parametrize("gap", [5, 7])
+def test_a_line_that_breaks_up_is_one_digit(gap: int) -> None:
+    """As of a pencil on rough paper; its parts are as large as each other."""
+    pixels = canvas(SEVEN, width=6)
+    for at in range(gap):
+        pixels[at::40] = pixels[:, at::40] = 255
+    reading = read(pixels)
+    assert reading.finding is None
+    assert likeness(reading.rows, read(DIGITS["seven"]).rows) > 0.85
+
+
 def test_the_halves_of_a_digit_whose_pen_skipped_are_one_digit() -> None:
     pixels = DIGITS["five"].copy()
     pixels[136:170] = 255
@@ -259,6 +287,44 @@ def test_the_tools_of_a_paint_program_are_none_of_its_strokes() -> None:
         page[20:36, left : left + 16] = 20 + left
     alone = read(DIGITS["seven"]).rows
     assert likeness(read(page).rows, alone) > 0.95
+
+
+@pytest.mark.parametrize("ground", [20, 244, 255])
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_what_stands_beside_a_canvas_is_none_of_its_strokes(ground: int, suffix: str) -> None:
+    """Buttons below it, words above it, its frame, and a page as light as it is."""
+    page = np.full((560, 640, 3), ground, np.uint8)
+    page[140:440, 170:470] = DIGITS["seven"][..., np.newaxis]
+    cv2.rectangle(page, (169, 139), (470, 440), (90, 120, 90), 1)
+    cv2.putText(page, "Draw a digit", (200, 128), cv2.FONT_HERSHEY_SIMPLEX, 1, (128, 0, 0), 2)
+    for left in (170, 280, 390):
+        page[450:490, left : left + 80] = (40, 90, 200)
+    data = encode(page, ".png", np.random.default_rng(0))
+    if suffix == ".jpg":
+        data = cv2.imencode(suffix, page, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
+    reading = read_image(data, LIMIT)
+    assert reading.finding is None
+    assert likeness(reading.rows, read(DIGITS["seven"]).rows) > 0.95
+
+
+def test_the_inside_of_a_digit_is_no_canvas() -> None:
+    pixels = np.full((300, 300), 255, np.uint8)
+    cv2.rectangle(pixels, (90, 40), (210, 260), 0, 14)
+    cv2.line(pixels, (120, 220), (180, 80), 0, 8)  # as some cross a zero
+    _, _, width, height = cv2.boundingRect((read(pixels).rows > 0).astype(np.uint8))
+    assert height == 20
+    assert width < 14
+
+
+@pytest.mark.parametrize("cells", [2, 3])
+def test_digits_in_cells_are_several(cells: int) -> None:
+    page = np.full((200, 160 * cells + 40), 255, np.uint8)
+    for cell in range(cells):
+        left = 20 + 160 * cell
+        small_seven = cv2.resize(DIGITS["seven"], (140, 140), interpolation=cv2.INTER_AREA)
+        page[30:170, left + 10 : left + 150] = small_seven
+        cv2.rectangle(page, (left + 8, 28), (left + 151, 171), 90, 2)
+    assert read(page).finding == "several_digits"
 
 
 def test_a_crease_through_a_digit_is_none_of_its_strokes() -> None:

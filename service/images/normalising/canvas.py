@@ -1,0 +1,132 @@
+"""The canvas in a picture of a screen: where in a program's window or a page a digit is drawn.
+
+What programs paint has few grey levels, each of them all over a region, as no photo has. A canvas
+is a region of one level with straight sides, in which something is drawn.
+"""
+
+import cv2
+import numpy as np
+
+from service.images.arrays import Bytes
+from service.images.normalising.resize import shrink
+
+# Levels by which JPEG departs from an even one. Larger: a canvas on a page nearly as light is not
+# told from it; smaller: a canvas in a JPEG breaks up.
+_SPREAD = 2
+# Share of those that have the very level. Larger: a canvas in a JPEG is not sought; smaller: grain
+# of paper is searched for one, which takes time.
+_EVEN = 0.5
+# Levels of a page, of parts of it, and of the canvas; and the share of the picture that has one of
+# them. More levels take longer, and a smaller share takes shades of light for canvases; fewer, and
+# a larger share, miss canvases in crowded windows.
+_LEVELS, _PAINTED = 4, 0.6
+# Area of a canvas, as a share of the picture's. Larger: small canvases are missed; smaller: buttons
+# with a word are canvases.
+_LEAST_AREA = 0.02
+# Times that a canvas is as long as it is wide. Larger: bars and fields to write in are canvases;
+# smaller: wide windows have none.
+_MOST_SLENDER = 4.0
+# Share of each of its sides that has the canvas's level. Larger: canvases whose side a digit meets
+# are missed; smaller: what strokes enclose is a canvas.
+_SIDE = 0.4
+# Share of the canvas that has its level. Larger: canvases with a bold digit are missed; smaller: a
+# window with many buttons is one.
+_BARE = 0.5
+# Share of what lies beyond a canvas that may have its level where the picture's border cuts it.
+# Larger: paper that a stroke divides is a canvas and the rest of it; smaller: tool bars with white
+# buttons stay.
+_BEYOND = 0.3
+
+
+# Pixels on the long side of the view in which a canvas is sought. A larger one takes longer; in a
+# smaller one small canvases have no even inside.
+_VIEW = 150
+# Pixels on the shorter side of a picture that can show a canvas. Larger: those in small pictures
+# are taken for digits; smaller: time is lost on pictures that show none.
+_SHOWS_A_CANVAS = 64
+# Area of another region, as a share of the largest's, that makes it one of several. Larger: cells
+# of different sizes are canvases; smaller: a canvas beside a panel is none.
+_PEER = 0.4
+
+
+def find_canvas(grey: Bytes) -> tuple[slice, slice]:
+    """Find the rows and columns of (h, w) `grey` that a canvas has.
+
+    It may be a part of the window that has the canvas in it: the largest that is not the picture.
+    All rows and columns are returned where there is none, or where it is one of several of its
+    size, as the cells of a form are.
+    """
+    if min(grey.shape) < _SHOWS_A_CANVAS:
+        return np.s_[:, :]
+    view = shrink(grey, _VIEW)
+    levels = _find_painted(view)
+    found = [window for level in levels for window in _find_regions(view, level)]
+    if not found:
+        return np.s_[:, :]
+    canvas = max(found, key=_area)
+    if any(_is_peer(other, canvas) for other in found):
+        return np.s_[:, :]
+    scale = max(grey.shape) / max(view.shape)
+    rows, columns = (
+        slice(round(side.start * scale), round(side.stop * scale)) for side in max(found, key=_area)
+    )
+    return rows, columns
+
+
+def _find_painted(grey: Bytes) -> list[int]:
+    """Find the most common levels of (h, w) `grey`; none where they are not most of the picture."""
+    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
+    found, painted = [], 0.0
+    for _ in range(_LEVELS):
+        level = int(counts.argmax())
+        near = np.s_[max(0, level - _SPREAD) : level + _SPREAD + 1]
+        count = float(counts[near].sum())
+        if count > _BARE * _LEAST_AREA * grey.size and counts[level] > _EVEN * count:
+            found.append(level)
+            painted += count
+        counts[near] = 0
+    return found if painted > _PAINTED * grey.size else []
+
+
+def _area(window: tuple[slice, slice]) -> int:
+    rows, columns = window
+    return int((rows.stop - rows.start) * (columns.stop - columns.start))
+
+
+def _is_peer(other: tuple[slice, slice], canvas: tuple[slice, slice]) -> bool:
+    """Whether a region lies beside `canvas`, and is about as large."""
+    is_beside = any(
+        one.stop <= two.start or two.stop <= one.start
+        for one, two in zip(other, canvas, strict=True)
+    )
+    return is_beside and _area(other) > _PEER * _area(canvas)
+
+
+def _find_regions(grey: Bytes, level: int) -> list[tuple[slice, slice]]:
+    """Find the parts of (h, w) `grey` that have one `level` and may be a canvas."""
+    height, width = grey.shape
+    is_level = cv2.inRange(grey, max(0, level - _SPREAD), min(255, level + _SPREAD))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        is_level, connectivity=4, ltype=cv2.CV_16U
+    )
+    total, found = cv2.countNonZero(is_level), []
+    large = stats[:, cv2.CC_STAT_AREA] > _BARE * _LEAST_AREA * grey.size
+    for label in (1 + np.flatnonzero(large[1:])).tolist():
+        left, top, wide, high, area = stats[label].tolist()
+        box = wide * high
+        if box < _LEAST_AREA * grey.size or not _BARE * box < area < box:
+            continue
+        if max(wide, high) > _MOST_SLENDER * min(wide, high) or box == grey.size:
+            continue
+        bottom, right = top + high, left + wide
+        window = np.s_[top:bottom, left:right]
+        is_cut = min(left, top, height - bottom, width - right) == 0
+        beyond = (total - cv2.countNonZero(is_level[window])) / (grey.size - box)
+        if is_cut and beyond > _BEYOND:
+            continue
+        own = labels[window] == label
+        if own[high // 8 : high - high // 8, wide // 8 : wide - wide // 8].all():
+            continue  # nothing is drawn in it
+        if min(float(side.mean()) for side in (own[0], own[-1], own[:, 0], own[:, -1])) >= _SIDE:
+            found.append(window)
+    return found
