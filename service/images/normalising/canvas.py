@@ -36,8 +36,6 @@ _BARE = 0.5
 # Larger: paper that a stroke divides is a canvas and the rest of it; smaller: tool bars with white
 # buttons stay.
 _BEYOND = 0.3
-
-
 # Pixels on the long side of the view in which a canvas is sought. A larger one takes longer; in a
 # smaller one small canvases have no even inside.
 _VIEW = 150
@@ -67,9 +65,7 @@ def find_canvas(grey: Bytes) -> tuple[slice, slice]:
     if any(_is_peer(other, canvas) for other in found):
         return np.s_[:, :]
     scale = max(grey.shape) / max(view.shape)
-    rows, columns = (
-        slice(round(side.start * scale), round(side.stop * scale)) for side in max(found, key=_area)
-    )
+    rows, columns = (slice(round(side.start * scale), round(side.stop * scale)) for side in canvas)
     return rows, columns
 
 
