@@ -21,6 +21,7 @@ from PIL import Image
 
 from models import manifest
 from service.images.arrays import Bytes
+from service.images.read_image import read_image
 from service.images.read_number import read_number
 from service.inference.backends import open_backend
 from service.inference.classifier import Classifier
@@ -94,6 +95,8 @@ def main() -> None:
         outcome = judge(kind, numbers, reader, classifier, peers=not arguments.alone)
         wrong.append(outcome.wrong)
         print(outcome.line(kind), flush=True)
+        if kind == "single":
+            print(f"{'/predict':<16}{_share_of_classifier(classifier, numbers):>8.1f}")
     print(f"{'all':<10}{'':>24}{np.mean(wrong):>17.1f}   milliseconds: {reader.milliseconds()}")
 
 
@@ -194,6 +197,13 @@ def judge(
 
 def _share(found: Sequence[str], texts: Sequence[str]) -> float:
     return 100 * float(np.mean([one == other for one, other in zip(found, texts, strict=True)]))
+
+
+def _share_of_classifier(classifier: Classifier, numbers: Sequence[Number]) -> float:
+    """Percent of single digits that are read right as `/predict` reads them."""
+    digits = [read_image(number.data, MAX_PIXELS).rows for number in numbers]
+    found = [str(digit) for digit in classify(classifier, digits)]
+    return _share(found, [number.text for number in numbers])
 
 
 def _read_contours(classifier: Classifier, data: bytes) -> str:

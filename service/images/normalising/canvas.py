@@ -4,10 +4,13 @@ What programs paint has few grey levels, each of them all over a region, as no p
 is a region of one level with straight sides, in which something is drawn.
 """
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from service.images.arrays import Bytes
+from service.images.arrays import Bytes, Mask
 from service.images.normalising.resize import shrink
 
 # Levels by which JPEG departs from an even one. Larger: a canvas on a page nearly as light is not
@@ -51,18 +54,15 @@ def find_canvas(grey: Bytes) -> tuple[slice, slice]:
     """Find the rows and columns of (h, w) `grey` that a canvas has.
 
     It may be a part of the window that has the canvas in it: the largest that is not the picture.
-    All rows and columns are returned where there is none, or where it is one of several of its
-    size, as the cells of a form are.
+    All rows and columns are returned where there is none, or where another of its size is drawn in,
+    as the cells of a form are.
     """
     if min(grey.shape) < _SHOWS_A_CANVAS:
         return np.s_[:, :]
     view = shrink(grey, _VIEW)
-    levels = _find_painted(view)
-    found = [window for level in levels for window in _find_regions(view, level)]
-    if not found:
-        return np.s_[:, :]
-    canvas = max(found, key=_area)
-    if any(_is_peer(other, canvas) for other in found):
+    drawn = [found for level in _find_painted(view) for found in _find_drawn(view, level)]
+    canvas = max((window for window, is_canvas in drawn if is_canvas), key=_area, default=None)
+    if canvas is None or any(_is_peer(other, canvas) for other, _ in drawn):
         return np.s_[:, :]
     scale = max(grey.shape) / max(view.shape)
     rows, columns = (slice(round(side.start * scale), round(side.stop * scale)) for side in canvas)
@@ -98,31 +98,45 @@ def _is_peer(other: tuple[slice, slice], canvas: tuple[slice, slice]) -> bool:
     return is_beside and _area(other) > _PEER * _area(canvas)
 
 
-def _find_regions(grey: Bytes, level: int) -> list[tuple[slice, slice]]:
-    """Find the parts of (h, w) `grey` that have one `level` and may be a canvas."""
-    height, width = grey.shape
-    is_level = cv2.inRange(grey, max(0, level - _SPREAD), min(255, level + _SPREAD))
+def _find_drawn(grey: Bytes, level: int) -> Iterator[tuple[tuple[slice, slice], bool]]:
+    """Find the parts of (h, w) `grey` of one `level` with something in them; which are canvases."""
+    low, high = max(0, level - _SPREAD), min(255, level + _SPREAD)
+    is_level = np.asarray(cv2.inRange(grey, low, high), np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(
         is_level, connectivity=4, ltype=cv2.CV_16U
     )
-    total, found = cv2.countNonZero(is_level), []
     large = stats[:, cv2.CC_STAT_AREA] > _BARE * _LEAST_AREA * grey.size
     for label in (1 + np.flatnonzero(large[1:])).tolist():
-        left, top, wide, high, area = stats[label].tolist()
-        box = wide * high
-        if box < _LEAST_AREA * grey.size or not _BARE * box < area < box:
-            continue
-        if max(wide, high) > _MOST_SLENDER * min(wide, high) or box == grey.size:
-            continue
-        bottom, right = top + high, left + wide
-        window = np.s_[top:bottom, left:right]
-        is_cut = min(left, top, height - bottom, width - right) == 0
-        beyond = (total - cv2.countNonZero(is_level[window])) / (grey.size - box)
-        if is_cut and beyond > _BEYOND:
-            continue
+        left, top, wide, tall, area = stats[label].tolist()
+        window = np.s_[top : top + tall, left : left + wide]
         own = labels[window] == label
-        if own[high // 8 : high - high // 8, wide // 8 : wide - wide // 8].all():
-            continue  # nothing is drawn in it
-        if min(float(side.mean()) for side in (own[0], own[-1], own[:, 0], own[:, -1])) >= _SIDE:
-            found.append(window)
-    return found
+        if not own[tall // 8 : tall - tall // 8, wide // 8 : wide - wide // 8].all():
+            yield window, _is_canvas(is_level, window, own, area)
+
+
+def _is_canvas(
+    is_level: Mask, window: tuple[slice, slice], own: NDArray[np.bool_], area: int
+) -> bool:
+    """Whether a region is shaped as a canvas is.
+
+    Args:
+        is_level: (h, w), not 0 where the picture has the region's level.
+        window: the rows and columns of the region.
+        own: those pixels there that are the region's.
+        area: how many they are.
+
+    """
+    high, wide = own.shape
+    box = own.size
+    if box < _LEAST_AREA * is_level.size or not _BARE * box < area < box:
+        return False
+    if max(wide, high) > _MOST_SLENDER * min(wide, high) or box == is_level.size:
+        return False
+    beyond = cv2.countNonZero(is_level) - cv2.countNonZero(is_level[window])
+    is_cut = any(
+        side.start == 0 or side.stop == whole
+        for side, whole in zip(window, is_level.shape, strict=True)
+    )
+    if is_cut and beyond > _BEYOND * (is_level.size - box):
+        return False
+    return min(float(side.mean()) for side in (own[0], own[-1], own[:, 0], own[:, -1])) >= _SIDE

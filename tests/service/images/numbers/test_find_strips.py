@@ -180,6 +180,18 @@ def test_cells_whose_outline_is_partly_faint_are_taken_away_with_no_digit() -> N
     assert parts(strip) == 9
 
 
+def test_a_cell_with_a_thin_digit_is_not_read_alone_because_fat_ones_fill_the_others() -> None:
+    form = np.full((244, 834), 231, np.uint8)
+    for left in range(67, 750, 100):
+        cv2.rectangle(form, (left, 67), (left + 85, 178), 30, 3)
+        width = 6 if left > 660 else 24
+        cv2.polylines(
+            form, [np.array([(left + 25, 95), (left + 60, 95), (left + 40, 150)])], False, 30, width
+        )
+    [strip] = strips_of(form)
+    assert parts(strip) == 7
+
+
 def test_a_thin_digit_on_ruled_paper_is_kept_whole() -> None:
     page = np.full((200, 400), 230, np.uint8)
     for row in range(10, 200, 30):
