@@ -19,8 +19,11 @@ from service.settings import Kind, Settings
 
 _log = logging.getLogger("rowreader")
 
-# TorchScript compiles itself anew in the first runs, once for one picture and once for several.
+# TorchScript compiles itself anew in the first runs, once for one picture and once for several; on
+# a GPU and with OpenVINO the first run of a size takes long.
 _WARM_UP_BATCHES = (1, 1, 1, 32, 32, 32)
+# ONNX Runtime on the CPU has nothing to warm up, and keeps the memory of the largest batch.
+_CPU_BATCHES = (1, 2)
 
 
 class LoadError(RuntimeError):
@@ -264,7 +267,8 @@ def _open(
         threads=settings.intra_op_threads,
         exact=exact,
     )
-    for batch in _WARM_UP_BATCHES:
+    is_ready = backend.provider == "CPUExecutionProvider"
+    for batch in _CPU_BATCHES if is_ready else _WARM_UP_BATCHES:
         probe(backend, manifest, batch)
     return backend
 
