@@ -44,10 +44,13 @@ def ours_openvino(name: str, batch: int) -> Call:
     """The same file in the service's other backend, in bfloat16 where the processor has it.
 
     Raises:
-        MissingError: OpenVINO is not installed.
+        MissingError: OpenVINO is not installed, or the model is not proven with it, so that the
+            service does not use it.
 
     """
     folder, manifest = _published(name)
+    if not any(row.backend == "openvino" for row in manifest.parity):
+        raise MissingError(f"{name} is not proven with OpenVINO")
     try:
         backend = open_backend("openvino", folder, manifest, device="cpu", threads=1)
     except BackendError as error:

@@ -1,5 +1,6 @@
 """One picture a part, drawn by matplotlib without a screen."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,11 @@ def _model(samples: Samples) -> Figure:
     """Microseconds per image over the batch size, a line a form, a panel a cell."""
     sizes = samples["microseconds"]
     cells = list(dict.fromkeys(size.partition(", batch ")[0] for size in sizes))
-    figure = Figure(figsize=(4.5 * len(cells), 4.5))
-    for axes, cell in zip(_row(figure, len(cells)), cells, strict=True):
+    figure = Figure(figsize=(9, 4 * math.ceil(len(cells) / 2)))
+    panels = figure.subplots(math.ceil(len(cells) / 2), 2, squeeze=False).ravel()
+    for unused in panels[len(cells) :]:
+        unused.remove()
+    for axes, cell in zip(panels, cells, strict=False):
         mine = {
             int(s.rpartition(" ")[2]): forms
             for s, forms in sizes.items()
@@ -56,23 +60,25 @@ def _model(samples: Samples) -> Figure:
 
 
 def _service(samples: Samples) -> Figure:
-    """Answers a second and 99th percentile in the cases that are judged, a panel a case.
+    """Answers a second and 99th percentile in the cases that are judged, a row a case.
 
     The floor is left out: beside it nobody else could be told apart.
     """
     loads, cases = samples["loads"], samples["judged"]
     names = list(dict.fromkeys(name for case in cases for name in loads[case] if name != HELLO))
     colours = {name: f"C{place}" for place, name in enumerate(names)}
-    figure = Figure(figsize=(3.2 * len(cases), 6))
-    panels = figure.subplots(2, len(cases), squeeze=False)
-    for column, case in enumerate(cases):
+    bars = [sum(name in loads[case] for name in names) for case in cases]
+    figure = Figure(figsize=(9, 0.28 * sum(bars) + 0.5 * len(cases)))
+    panels = figure.subplots(len(cases), 2, squeeze=False, height_ratios=bars)
+    for row, case in zip(panels, cases, strict=True):
         found = {name: loads[case][name] for name in names if name in loads[case]}
-        for axes, quantity in zip(panels[:, column], ("rate", "p99"), strict=True):
+        for axes, quantity in zip(row, ("rate", "p99"), strict=True):
             several = {name: [one[quantity] for one in rounds] for name, rounds in found.items()}
             _bars(axes, several, colours)
-        panels[0, column].set_title("\n".join(case.rsplit(", ", 1)), fontsize=10)
-    panels[0, 0].set_ylabel("answers a second")
-    panels[1, 0].set_ylabel("99th percentile, ms")
+        row[0].set_title(case, fontsize=9, loc="left")
+        row[1].set_yticks([])
+    panels[-1, 0].set_xlabel("answers a second")
+    panels[-1, 1].set_xlabel("99th percentile, ms")
     figure.tight_layout()
     return figure
 
@@ -159,9 +165,10 @@ def _bars(
     """A bar a name: the median, with a whisker from the 10th to the 90th percentile."""
     low, median, high = np.array([np.percentile(s, (10, 50, 90)) for s in samples.values()]).T
     shown = [(colours or {}).get(name, "C0") for name in samples]
-    axes.bar(list(samples), median, color=shown, yerr=(median - low, high - median), capsize=2)
-    axes.tick_params(axis="x", rotation=60, labelsize=8)
-    axes.grid(visible=True, axis="y", alpha=0.2)
+    axes.barh(list(samples), median, color=shown, xerr=(median - low, high - median), capsize=2)
+    axes.invert_yaxis()
+    axes.tick_params(labelsize=8)
+    axes.grid(visible=True, axis="x", alpha=0.2)
 
 
 def _row(figure: Figure, count: int) -> list[Axes]:
