@@ -27,6 +27,7 @@ examples:
   python -m service.bulk list.parquet --out results --workers 8
 """
 INTERRUPTED = 130  # the shell's exit status for Ctrl-C
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _EXTRA = ("ray", "pyarrow", "filelock", "tqdm")
 
 
@@ -35,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if missing := [name for name in _EXTRA if importlib.util.find_spec(name) is None]:
         return _fail(f"{', '.join(missing)} is not installed: `pip install '.[bulk]'` brings it")
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    # A shell has what it starts in the background ignore Ctrl-C; `kill -INT` is to stop that too.
+    before = {number: signal.signal(number, _interrupt) for number in _STOPPING}
     try:
         warn_of_unknown()
         return _run(options)
@@ -45,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         return _fail(str(error))
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
