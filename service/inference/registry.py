@@ -267,8 +267,8 @@ def _open(
         threads=settings.intra_op_threads,
         exact=exact,
     )
-    is_ready = backend.provider == "CPUExecutionProvider"
-    for batch in _CPU_BATCHES if is_ready else _WARM_UP_BATCHES:
+    is_ort_on_cpu = backend.provider == "CPUExecutionProvider"
+    for batch in _CPU_BATCHES if is_ort_on_cpu else _WARM_UP_BATCHES:
         probe(backend, manifest, batch)
     return backend
 

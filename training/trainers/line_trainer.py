@@ -161,7 +161,7 @@ class LineTrainer:
         """Take one optimiser step; returns CTC's mean loss of a label, a scalar on the device."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=_halves(self.device)):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=_has_bfloat16(self.device)):
             logits = self.network.logits(batch.strips / 255)  # (B, steps, 13)
         log_probabilities = logits.float().log_softmax(dim=2)
         loss = _ctc(log_probabilities, batch, "mean")
@@ -223,7 +223,7 @@ def evaluate_lines(
     return LineEvaluation(texts=texts, accuracy=right / len(lines), loss=total / len(lines))
 
 
-def _halves(device: torch.device) -> bool:
+def _has_bfloat16(device: torch.device) -> bool:
     """Whether the device has instructions for products in bfloat16, which take half the time."""
     return device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)
 
