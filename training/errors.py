@@ -44,7 +44,7 @@ class ReportError(TrainingError):
 
 
 class PublishedModelError(TrainingError):
-    """Training cannot go on from a published model, or has nothing to learn there."""
+    """Training cannot go on from a published model, or cannot learn from it."""
 
 
 class PicturesError(TrainingError):

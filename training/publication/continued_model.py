@@ -6,16 +6,15 @@ from pathlib import Path
 import torch
 
 import models
-from models.manifest import FILENAME, Manifest, read, verify
+from models.manifest import FILENAME, Manifest
 from training.data.datasets import DataSet, Split
 from training.data.more import count_by_digit, mix
 from training.data.pictures import Pictures
 from training.errors import PublishedModelError
-from training.graphs.onnx_weights import read_weights
-from training.networks.modules import build
 from training.publication.trained_model import TrainedModel, of_classifier
 from training.recipes.shipped import Recipe, continued
 from training.runs import checkpoint, run_folder
+from training.runs.published import read_published
 from training.trainers.trainer import evaluate
 
 CPU = torch.device("cpu")
@@ -63,14 +62,11 @@ def from_published(
         TrainingError: as `from_recipe` does.
 
     """
-    manifest = read(published)
-    verify(published, manifest)
+    manifest, before = read_published(published)
     if manifest.provenance.get("learned_from", {}).get("digest") == pictures.digest:
         print(f"{published} has learned from these pictures already")
         return None
     recipe = Recipe.from_dict(dict(manifest.recipe))
-    before = build(recipe.network).eval().requires_grad_(False)
-    read_weights(published / manifest.file("onnx").path, before)
     start = manifest.file("onnx").sha256
     mixed = mix(data, pictures, start)
     key = hashlib.sha256(f"{start} {pictures.digest}".encode()).hexdigest()[:8]

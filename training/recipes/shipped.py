@@ -75,6 +75,8 @@ class Recipe:
     # Pictures of no digit (`data.outliers`) teach the network to be unsure.
     outliers: float = 0.0  # how many are added to each batch, as a fraction of it
     outlier_weight: float = 0.5  # of their loss
+    # Published classifiers whose answers it learns beside the labels (arXiv 1503.02531).
+    teachers: tuple[str, ...] = ()
     seed: int = 0
     # The least accuracy on the test images of each data set with which a model may be published.
     floors: dict[str, float] = field(default_factory=dict)
@@ -120,7 +122,8 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON data: equal to what JSON gives back."""
-        return {**dataclasses.asdict(self), "renet": list(self.renet)}
+        lists = {"renet": list(self.renet), "teachers": list(self.teachers)}
+        return {**dataclasses.asdict(self), **lists}
 
     @staticmethod
     def from_dict(fields: dict[str, Any]) -> "Recipe":
@@ -132,8 +135,8 @@ class Recipe:
         """
         try:
             augmentation = Augmentation(**fields["augmentation"])
-            renet = tuple(fields.get("renet", ()))
-            return Recipe(**{**fields, "augmentation": augmentation, "renet": renet})
+            tuples = {name: tuple(fields.get(name, ())) for name in ("renet", "teachers")}
+            return Recipe(**{**fields, "augmentation": augmentation, **tuples})
         except (KeyError, TypeError) as error:
             raise RecipeError(f"not a recipe of this version of RowReader: {error}") from error
 
@@ -148,6 +151,8 @@ class Recipe:
 _UPLOADS = Augmentation(pen=0.7, elastic=1.0)
 _HANDS = _OUTLIERS = 0.25
 _ROW_WEIGHT = 0.3  # 1 costs 0.1 points of accuracy at the last row
+# Together they read the validation digits with a loss of 0.0272; the best of them alone has 0.0305.
+_TEACHERS = ("accurate", "lstm", "gru")
 
 _ALL = (
     # Without gates a plain RNN needs a second layer to come near the others, and with their
@@ -159,11 +164,12 @@ _ALL = (
         hidden_size=192,
         num_layers=2,
         learning_rate=1e-3,
-        epochs=30,
+        epochs=57,
         floors={"mnist": 0.985, "digits": 0.90},
         augmentation=Augmentation(elastic=1.0),
         hands=_HANDS,
         row_weight=_ROW_WEIGHT,
+        teachers=_TEACHERS,
     ),
     # With the LSTM's 128 units a GRU has a quarter fewer weights, and loses accuracy on digits when
     # it learns outliers, too.
@@ -171,23 +177,25 @@ _ALL = (
         name="gru",
         cell="gru",
         hidden_size=160,
-        epochs=30,
+        epochs=57,
         floors={"mnist": 0.992, "digits": 0.95},
         augmentation=dataclasses.replace(_UPLOADS, elastic=1.5),
         hands=_HANDS,
         row_weight=_ROW_WEIGHT,
         outliers=_OUTLIERS,
+        teachers=_TEACHERS,
     ),
     Recipe(
         name="lstm",
         cell="lstm",
         hidden_size=192,
-        epochs=30,
+        epochs=57,
         floors={"mnist": 0.992, "digits": 0.95},
         augmentation=_UPLOADS,
         hands=_HANDS,
         row_weight=_ROW_WEIGHT,
         outliers=_OUTLIERS,
+        teachers=_TEACHERS,
     ),
     # It sees the picture from four sides, so it has no answer after a row, and reads most right.
     Recipe(
@@ -211,14 +219,21 @@ def continued(recipe: Recipe) -> Recipe:
 
     They are epochs of the new pictures and of a part of the data set, see `data.more`.
     """
-    return dataclasses.replace(recipe, epochs=2, learning_rate=1e-3, average_decay=0.995)
+    return dataclasses.replace(
+        recipe, epochs=2, learning_rate=1e-3, average_decay=0.995, teachers=()
+    )
 
 
 # scikit-learn's digits have 44 times fewer training images than MNIST: an epoch has only 10 steps.
-_EPOCHS_FACTOR = {"mnist": 1, "qmnist": 1, "digits": 4}
+_EPOCHS_OF_DIGITS = 120
 
 
 def recipe_for(name: str, dataset: str) -> Recipe:
-    """The recipe `name`, with four times as many epochs for scikit-learn's digits."""
+    """The recipe `name`; for scikit-learn's digits with 120 epochs, and without teachers.
+
+    The published models, which teach, have learned MNIST.
+    """
     recipe = RECIPES[name]
-    return dataclasses.replace(recipe, epochs=recipe.epochs * _EPOCHS_FACTOR[dataset])
+    if dataset != "digits":
+        return recipe
+    return dataclasses.replace(recipe, epochs=_EPOCHS_OF_DIGITS, teachers=())

@@ -29,6 +29,7 @@ from training.runs import checkpoint, run_files, run_plots
 from training.runs.checkpoint import AnyRecipe, AnyTrainer, Checkpoint
 from training.runs.environment import environment
 from training.runs.progress_bar import progress_bar
+from training.runs.published import read_teachers
 from training.trainers.line_trainer import LineTrainer
 from training.trainers.trainer import Epoch, Trainer, evaluate
 
@@ -36,6 +37,7 @@ Existing = Literal["refuse", "resume", "restart"]
 
 _METRICS, _LEARNING_CURVE = "metrics.csv", "learning_curve.png"
 _CONFUSION_MATRIX = "confusion_matrix.png"
+_TEACHER = "teacher "  # in a checkpoint's environment, and then a teacher's name
 # What a kill amid a write leaves.
 _PARTIAL = (f".{checkpoint.FILENAME}.partial", f".{checkpoint.TENSORS}.partial")
 _WRITTEN = (
@@ -84,7 +86,7 @@ def train(
             )
         if found:
             trainer = _trainer(recipe, data, device)
-            checkpoint.restore(folder, found, trainer)
+            _restore(folder, found, trainer)
         else:
             trainer = start(folder, recipe, data, device)
         _train_to_end(folder, trainer)
@@ -113,7 +115,7 @@ def finish(
         elif not found.finished:
             print(f"{folder}: going on after epoch {len(found.history)} of {found.recipe.epochs}")
             trainer = _trainer(found.recipe, data, device, first)
-            checkpoint.restore(folder, found, trainer)
+            _restore(folder, found, trainer)
             _train_to_end(folder, trainer)
         finished = checkpoint.load(folder)
     checkpoint.check_data(folder, finished, data)
@@ -167,7 +169,7 @@ def start(
     earlier = _files_of_run(folder)
     trainer = _trainer(recipe, data, device, first)
     # First, so that after a kill the folder still shows whose the other files are.
-    checkpoint.save(folder, trainer, environment(device))
+    checkpoint.save(folder, trainer, _environment(trainer))
     for path in earlier - {folder / checkpoint.FILENAME}:
         path.unlink(missing_ok=True)
     return trainer
@@ -180,7 +182,35 @@ def _trainer(
         return LineTrainer(recipe, data, device)
     if recipe.hands or recipe.outliers:
         print(f"{recipe.name}: drawing what it learns beside the data set, up to half a minute")
-    return Trainer(recipe, data, device, first)
+    return Trainer(recipe, data, device, first, read_teachers(recipe.teachers))
+
+
+def _restore(folder: Path, found: Checkpoint, trainer: AnyTrainer) -> None:
+    """Bring `trainer`, which is new, to the state that `found` has.
+
+    Raises:
+        CheckpointError: it has another recipe, other data or other teachers, or is damaged.
+
+    """
+    checkpoint.restore(folder, found, trainer)
+    taught = {key: value for key, value in found.environment.items() if key.startswith(_TEACHER)}
+    if taught != _teachers(trainer):
+        raise CheckpointError(
+            f"{folder} was taught by other models than those published now, so it cannot be "
+            "resumed; bring them back, or train again with --restart"
+        )
+
+
+def _environment(trainer: AnyTrainer) -> dict[str, str]:
+    """What the trainer's figures depend on beside its recipe and data."""
+    return {**environment(trainer.device), **_teachers(trainer)}
+
+
+def _teachers(trainer: AnyTrainer) -> dict[str, str]:
+    """The SHA-256 of the ONNX file of each of the trainer's teachers."""
+    if isinstance(trainer, LineTrainer) or not trainer.teachers:
+        return {}
+    return {_TEACHER + name: digest for name, digest in trainer.teachers.digests.items()}
 
 
 def _files_of_run(folder: Path) -> set[Path]:
@@ -214,7 +244,7 @@ def _train_to_end(folder: Path, trainer: AnyTrainer) -> None:
     ):
         while not trainer.finished:
             epoch = trainer.run_epoch(bar.update)
-            checkpoint.save(folder, trainer, environment(trainer.device))
+            checkpoint.save(folder, trainer, _environment(trainer))
             _write_metrics(folder, trainer.history)
             _write_events(board, epoch)
             bar.set_postfix_str(

@@ -22,6 +22,7 @@ from training.errors import TrainingDivergedError
 from training.networks.modules import RowClassifier, build
 from training.recipes.shipped import Recipe
 from training.trainers.tasks import EVALUATION_BATCH
+from training.trainers.teachers import TEMPERATURE, Teachers
 from training.trainers.weight_average import weight_average
 
 # Too many to be memorised, and drawn in half a minute.
@@ -30,7 +31,6 @@ MOST_HANDS = 30_000
 # Weight of the divergence from the answers of the network that training goes on from, beside the
 # loss. Larger: new pictures are learned more slowly; smaller: what was known is forgotten.
 REMEMBER = 4.0
-TEMPERATURE = 2.0
 DIVERGENCE_CHECK = 50  # steps between two checks of the loss; a check waits for the device
 
 
@@ -70,17 +70,20 @@ class Trainer:
         data: DataSet,
         device: torch.device,
         start: nn.Module | None = None,
+        teachers: Teachers | None = None,
     ) -> None:
         """Train `recipe` on `data`, from weights at random, or from those of `start`.
 
         With `start`, pictures that it reads right teach the network its answers, too, so that
-        nothing is forgotten (learning without forgetting, arXiv 1606.09282).
+        nothing is forgotten (learning without forgetting, arXiv 1606.09282). `teachers` are those
+        that the recipe names.
         """
         self.recipe = recipe
         self.device = device
         self.data = data.to(device)
         torch.manual_seed(recipe.seed)
         self.network = build(recipe.network).to(device)
+        self.teachers = teachers.to(device) if teachers else None
         self._start = None
         if start is not None:
             self.network.load_state_dict(start.state_dict())
@@ -207,6 +210,9 @@ class Trainer:
         loss = by_row[-1] + weight * by_row.mean()
         unsure = _unsure(others[..., -1]) + weight * _unsure(others)
         total = loss + self.recipe.outlier_weight * unsure
+        if self.teachers:
+            answers = self.teachers.answer(rows).unsqueeze(2)  # (k + m, 10, 1)
+            total = total + _divergence(answers, logits[..., -1:])[0]
         if self._start is not None:
             with torch.no_grad():
                 before = self._logits(self._start, rows)
@@ -257,8 +263,8 @@ def _unsure(logits: Tensor) -> Tensor:
 def _divergence(before: Tensor, after: Tensor) -> Tensor:
     """The Kullback-Leibler divergence of logits (n, 10, rows) from those `before`, after each row.
 
-    Both are divided by a temperature, so that digits that are taken for less likely count, too; the
-    mean over the pictures, (rows,), times the temperature's square, as in arXiv 1503.02531.
+    Both are divided by a temperature; the mean over the pictures, (rows,), times the temperature's
+    square, as in arXiv 1503.02531.
     """
     wanted = (before / TEMPERATURE).log_softmax(dim=1)
     given = (after / TEMPERATURE).log_softmax(dim=1)

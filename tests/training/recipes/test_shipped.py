@@ -73,5 +73,7 @@ def test_differences_name_the_field_and_both_values() -> None:
     assert RECIPES["gru"].differences(longer) == [f"epochs: {RECIPES['gru'].epochs} -> 99"]
 
 
-def test_the_small_data_set_gets_more_epochs() -> None:
-    assert recipe_for("lstm", "digits").epochs > recipe_for("lstm", "mnist").epochs
+def test_the_small_data_set_gets_more_epochs_and_no_teacher_that_has_learned_mnist() -> None:
+    small, large = recipe_for("lstm", "digits"), recipe_for("lstm", "mnist")
+    assert small.epochs > large.epochs
+    assert (small.teachers, large.teachers) == ((), ("accurate", "lstm", "gru"))

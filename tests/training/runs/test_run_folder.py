@@ -1,14 +1,17 @@
 """The folder of a run: nothing of anybody else is touched, and every stop can be resumed."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import models
+from models import manifest
 from tests.support.training import permissions
 from tests.support.training.samples import CPU, digits, same_weights, small_recipe
-from training.errors import CheckpointError
+from training.errors import CheckpointError, PublishedModelError
 from training.runs import checkpoint, run_folder
 from training.runs.run_files import ForeignFileError
 from training.runs.run_folder import Existing
@@ -144,3 +147,34 @@ def test_a_full_disk_names_the_file_and_keeps_the_last_checkpoint(
     assert len(checkpoint.load(folder).history) == 1
     assert not partial.is_symlink()  # or it would take space from what matters
     assert same_weights(train(folder, "resume").best, whole.best)
+
+
+def test_a_run_names_its_teachers_and_goes_on_with_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(models.__file__).parent
+    with monkeypatch.context() as patched:
+        stop_after(patched, 10)  # of seven an epoch
+        with pytest.raises(StoppedError):
+            train(tmp_path / "gru", teachers=("lstm",))
+    digest = manifest.read(root / "lstm").file("onnx").sha256
+    assert checkpoint.load(tmp_path / "gru").environment["teacher lstm"] == digest
+
+    (tmp_path / "models").mkdir()
+    other = tmp_path / "models" / "lstm"
+    shutil.copytree(root / "gru", other)
+    text = (other / "manifest.json").read_text()
+    (other / "manifest.json").write_text(text.replace('"name": "gru"', '"name": "lstm"'))
+    monkeypatch.setattr(models, "__file__", str(tmp_path / "models" / "__init__.py"))
+    with pytest.raises(CheckpointError, match="was taught by other models than those published"):
+        train(tmp_path / "gru", "resume", teachers=("lstm",))
+
+
+def test_a_teacher_that_is_damaged_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(Path(models.__file__).parent / "lstm", tmp_path / "lstm")
+    (tmp_path / "lstm" / "model.onnx").write_bytes(b"cut")
+    monkeypatch.setattr(models, "__file__", str(tmp_path / "__init__.py"))
+    with pytest.raises(PublishedModelError, match="model lstm, which the recipe names among its"):
+        train(tmp_path / "run", teachers=("lstm",))

@@ -19,6 +19,7 @@ from training.data.datasets import as_rows
 from training.errors import TrainingDivergedError
 from training.networks.modules import build
 from training.recipes.shipped import Augmentation
+from training.trainers.teachers import TEMPERATURE, Teachers
 from training.trainers.trainer import Trainer, evaluate, learning_rate
 
 
@@ -66,6 +67,31 @@ def test_training_on_keeps_to_what_was_answered_before(monkeypatch: pytest.Monke
         return (after - before).softmax(dim=1).var().item()
 
     assert change(remember=10.0) < 0.8 * change(remember=0.0)
+
+
+def test_a_network_learns_the_mean_answer_of_its_teachers() -> None:
+    """Of teachers that are wrong in their own ways, it comes to answer as both together do."""
+    wrong = [row_classifier(build(small_recipe().network)).eval() for _ in range(2)]
+    for network, digits_taught in zip(wrong, ((1, 4), (7, 4)), strict=True):
+        torch.nn.init.zeros_(network.head.weight)
+        network.head.bias.data = torch.tensor([4.0 * (d in digits_taught) for d in range(10)])
+    teachers = Teachers({"one": wrong[0], "other": wrong[1]}, {})
+    rows = as_rows(digits().validation.images)
+    answer = (teachers.answer(rows) / TEMPERATURE).softmax(dim=1)
+    halves = [(network(rows) / TEMPERATURE).softmax(dim=1) for network in wrong]
+    torch.testing.assert_close(answer, (halves[0] + halves[1]) / 2)
+
+    recipe = small_recipe(epochs=6, hidden_size=32, learning_rate=1e-2)
+    taught = Trainer(recipe, digits(), CPU, teachers=teachers)
+    while not taught.finished:
+        taught.run_epoch()
+    alone = trained(recipe)
+
+    def apart(network: torch.nn.Module) -> float:
+        given = (evaluate(network, digits().validation).logits / TEMPERATURE).log_softmax(dim=1)
+        return torch.nn.functional.kl_div(given, answer, reduction="batchmean").item()
+
+    assert apart(taught.average) < 0.5 * apart(alone.average)
 
 
 def test_the_best_epoch_is_the_first_of_the_least_validation_loss() -> None:
