@@ -68,11 +68,11 @@ class Recipe:
     # more accurate, above all while the rate is high.
     average_decay: float = 0.999
     augmentation: Augmentation = field(default_factory=Augmentation)
-    # Digits drawn as hands write them that MNIST does not have (`data.hands`).
+    # Digits drawn as hands write them that MNIST does not have (`data.drawn.hands`).
     hands: float = 0.0  # how many are added to each batch, as a fraction of it
     # What is read after each row teaches the network to decide early; nothing is lost at the last.
     row_weight: float = 0.0  # of the mean loss over all rows, beside that at the last row
-    # Pictures of no digit (`data.outliers`) teach the network to be unsure.
+    # Pictures of no digit (`data.drawn.outliers`) teach the network to be unsure.
     outliers: float = 0.0  # how many are added to each batch, as a fraction of it
     outlier_weight: float = 0.5  # of their loss
     # Published classifiers whose answers it learns beside the labels (arXiv 1503.02531).

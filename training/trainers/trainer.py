@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.data import hands, outliers
 from training.data.augmentation import pen, warp
 from training.data.datasets import DataSet, Split, as_rows, shuffled
+from training.data.drawn import hands, outliers
 from training.errors import TrainingDivergedError
 from training.networks.modules import RowClassifier, build
 from training.recipes.shipped import Recipe

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from tests.support.pictures.painting import Floats, Random
-from training.data.pen_strokes import smooth
+from training.data.drawn.pen_strokes import smooth
 
 Stroke = list[tuple[float, float]]
 Character = list[Stroke]

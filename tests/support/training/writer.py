@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from training.data import pen_strokes
-from training.data.pen_strokes import Skeleton
+from training.data.drawn import pen_strokes
+from training.data.drawn.pen_strokes import Skeleton
 
 # Ways of writing that the shipped models read.
 _ORDINARY = {

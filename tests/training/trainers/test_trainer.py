@@ -13,9 +13,9 @@ from tests.support.training.samples import (
     small_recipe,
     trained,
 )
-from training.data import hands, outliers
 from training.data.augmentation import pen, warp
 from training.data.datasets import as_rows
+from training.data.drawn import hands, outliers
 from training.errors import TrainingDivergedError
 from training.networks.modules import build
 from training.recipes.shipped import Augmentation

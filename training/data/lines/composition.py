@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from models.transcription import OTHER
-from training.data import pen_strokes
+from training.data.drawn import pen_strokes
 from training.data.lines import damage
 from training.data.lines.parts import Part, draw_curve
 from training.data.lines.strips import Ink, Making, Random, make_strip

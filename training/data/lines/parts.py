@@ -14,10 +14,10 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from training.data import hands, pen_strokes, signs
 from training.data.datasets import Split
+from training.data.drawn import hands, pen_strokes, signs
+from training.data.drawn.outliers import LETTERS, PENS, PRINTS
 from training.data.lines.strips import Ink, Random
-from training.data.outliers import LETTERS, PENS, PRINTS
 
 MOST_FADED = 60  # 255ths: what is fainter is not part of a digit's box
 _DRAWN = 64  # pixels along each side of a drawing that is as large as two and a half digits

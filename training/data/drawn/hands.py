@@ -1,14 +1,14 @@
 """Digits drawn from pen strokes, as hands write them that MNIST, which is American, does not have.
 
 A 1 with a flag, and a foot; a 7 with a bar; a 2 with a loop; a 9 with a curled tail; a 4, open or
-closed. The skeletons are of this project; `training.data.pen_strokes` explains and varies them.
+closed. The skeletons are of this project; `pen_strokes` explains and varies them.
 """
 
 import numpy as np
 import torch
 
-from training.data import pen_strokes
 from training.data.datasets import Split
+from training.data.drawn import pen_strokes
 from training.data.sklearn_digits import to_mnist
 
 # Of each digit, one line for a way of writing it.

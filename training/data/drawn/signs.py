@@ -1,11 +1,11 @@
 """Letters and signs drawn from pen strokes: what hands write that is no digit.
 
 Many of them are taken for a digit by who has seen nothing but digits: a theta for a 0, an eta for a
-7, a lambda for a 2, a y for a 4. `training.data.pen_strokes` explains and varies the skeletons.
+7, a lambda for a 2, a y for a 4. `pen_strokes` explains and varies the skeletons.
 """
 
-from training.data import pen_strokes
-from training.data.pen_strokes import Ink, Random
+from training.data.drawn import pen_strokes
+from training.data.drawn.pen_strokes import Ink, Random
 
 _GREEK = (
     "50,0 20,15 8,50 20,88 50,100 80,88 92,50 80,15 50,0 ; 10,50 90,50",  # theta

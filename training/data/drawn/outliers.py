@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from training.data import pen_strokes, signs
+from training.data.drawn import pen_strokes, signs
 from training.data.sklearn_digits import to_mnist
 
 Ink = NDArray[np.uint8]  # light on dark

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from training.data import hands, pen_strokes, signs
+from training.data.drawn import hands, pen_strokes, signs
 
 
 def test_they_look_like_mnist_from_afar() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.support.training.samples import digits
-from training.data import outliers
+from training.data.drawn import outliers
 
 
 def test_they_look_like_mnist_from_afar() -> None:
