@@ -1,6 +1,5 @@
 """Classifiers that teach another one (distillation, arXiv 1503.02531)."""
 
-import copy
 from collections.abc import Mapping
 
 import torch
@@ -19,12 +18,12 @@ class Teachers:
 
     def __init__(self, networks: Mapping[str, nn.Module], digests: Mapping[str, str]) -> None:
         self.digests = dict(digests)
-        self._networks = [copy.deepcopy(network) for network in networks.values()]
+        self._networks = list(networks.values())
 
     def to(self, device: torch.device) -> "Teachers":
         """Move them to `device`; returns them."""
         for network in self._networks:
-            network.to(device).requires_grad_(False)
+            network.to(device)
         return self
 
     @torch.no_grad()
