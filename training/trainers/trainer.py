@@ -30,7 +30,7 @@ MOST_OUTLIERS = 20_000
 MOST_HANDS = 30_000
 # Weight of the divergence from the answers of the network that training goes on from, beside the
 # loss. Larger: new pictures are learned more slowly; smaller: what was known is forgotten.
-REMEMBER = 4.0
+REMEMBER = 8.0
 DIVERGENCE_CHECK = 50  # steps between two checks of the loss; a check waits for the device
 
 
