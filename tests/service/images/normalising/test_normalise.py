@@ -237,7 +237,7 @@ def test_what_a_pen_drew_is_neither_blank_nor_several(kind: str) -> None:
     assert found.count(None) >= 7, found
 
 
-@pytest.mark.parametrize("kind", ["gradient", "lamp", "strip", "empty_frame"])
+@pytest.mark.parametrize("kind", ["gradient", "lamp", "strip", "empty_frame", "empty_held"])
 def test_what_shows_no_digit_is_found_to_show_none(kind: str) -> None:
     found = [read_image(draw_other(kind, seed), LIMIT).finding for seed in range(8)]
     assert found.count(None) <= (4 if kind == "lamp" else 1), found
@@ -368,6 +368,22 @@ def test_margins_are_not_the_digit(value: int) -> None:
 def test_bars_of_a_frame_may_have_several_shades(seed: int) -> None:
     framed = read_image(draw("thick_frame", small(DIGITS["seven"]), seed), LIMIT)
     assert likeness(framed.rows, read(DIGITS["seven"]).rows) > 0.85
+
+
+@pytest.mark.parametrize("name", DIGITS)
+def test_a_digit_that_just_meets_the_border_is_no_finger(name: str) -> None:
+    drawn = DIGITS[name]
+    _, _, right, _ = cut_to(drawn)
+    wide = cv2.copyMakeBorder(drawn[:, :right], 0, 0, 300, 0, cv2.BORDER_CONSTANT, value=(255.0,))
+    reading = read(np.asarray(wide, dtype=np.uint8))
+    assert reading.finding is None
+    assert likeness(reading.rows, read(drawn).rows) > 0.9
+
+
+def test_a_digit_whose_stem_is_cut_off_is_no_finger() -> None:
+    nine = canvas([(240, 240), (236, 300)])
+    cv2.circle(nine, (220, 240), 25, (0.0,), -1)
+    assert read(nine).finding is None
 
 
 def test_specks_are_dropped() -> None:
