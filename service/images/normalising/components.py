@@ -83,6 +83,7 @@ def find_digit(mask: Mask, sure: Mask) -> Digit | None:
     order = _sort_by_likelihood(components, sure > 0)
     if not order:
         return None
+    order = _drop_broader(mask, components, order)
     chosen, has_rivals = _gather_strokes(components, order)
     is_stroke = np.zeros(len(components.stats), np.uint8)
     is_stroke[chosen] = 1
@@ -200,6 +201,19 @@ def _contains(components: _Components, outer: int, inner: int) -> bool:
     left, top, width, height = components.box(outer)
     x, y, w, h = components.box(inner)
     return left < x and top < y and x + w < left + width and y + h < top + height
+
+
+# Times the width of the main stroke, each at its widest, from which on a component is none of the
+# digit's. Larger: fingers and shades beside thin strokes are; smaller: dots and blots are none.
+_BROADER = 2.0
+
+
+def _drop_broader(mask: Mask, components: _Components, order: list[int]) -> list[int]:
+    """Drop what is far broader than the first of `order`, as a finger is beside a pen's strokes."""
+    inside = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 3), dtype=np.float32)
+    limit = _BROADER * float(inside[components.labels == order[0]].max())
+    broader = set(components.labels[inside > limit].tolist())
+    return [label for label in order if label not in broader]
 
 
 # Share of the picture's border that a stroke beside the main one covers at most. Larger: things

@@ -386,6 +386,13 @@ def test_a_digit_whose_stem_is_cut_off_is_no_finger() -> None:
     assert read(nine).finding is None
 
 
+def test_a_finger_beside_a_thin_stroke_is_none_of_the_digit() -> None:
+    four = canvas(*FOUR, width=5)
+    held = four.copy()
+    cv2.line(held, (180, 320), (180, 264), (60.0,), 30, cv2.LINE_AA)
+    assert likeness(read(held).rows, read(four).rows) > 0.95
+
+
 def test_specks_are_dropped() -> None:
     specked = DIGITS["five"].copy()
     for x, y in ((20, 20), (270, 40), (60, 270), (260, 260)):
