@@ -1,6 +1,7 @@
 """From pixels to rows: what a person sees in a picture, the model gets to see."""
 
 import io
+import itertools
 from pathlib import Path
 
 import cv2
@@ -258,6 +259,18 @@ def test_a_marker_on_rough_paper_is_read(grain: float) -> None:
 def test_frames_of_a_camera_with_little_contrast_are_not_blank() -> None:
     found = [penned("camera_frame", seed % 10, seed).finding for seed in range(60)]
     assert found.count(None) >= 57
+
+
+def test_dark_corners_of_a_camera_s_small_frame_are_no_ink() -> None:
+    y, x = np.mgrid[:32, :32] / 31
+    light = 1 - 0.15 * np.maximum(0, x + y - 1)
+    likenesses = []
+    for drawn, seed in itertools.product(DIGITS.values(), range(10)):
+        ink = cv2.resize(255 - drawn, (32, 32), interpolation=cv2.INTER_AREA) / 255
+        noise = np.random.default_rng(seed).normal(0, 4, (32, 32))
+        frame = np.clip(150 * light * (1 - 0.25 * ink) + noise, 0, 255)
+        likenesses.append(likeness(read(frame.astype(np.uint8)).rows, read(drawn).rows))
+    assert sum(each > 0.9 for each in likenesses) >= 29, likenesses
 
 
 @pytest.mark.parametrize("gap", [5, 7])
