@@ -3,10 +3,12 @@
 python -m tests.benchmarks.damage                       # MNIST's test digits (MNIST_ROOT or data/)
 python -m tests.benchmarks.damage --dataset digits      # scikit-learn's, 8 x 8
 python -m tests.benchmarks.damage --pen                 # digits of other hands, and what is none
+python -m tests.benchmarks.damage --pen --seeds 3       # the same with the range of three draws
 python -m tests.benchmarks.damage --sheet pairs.png     # a dozen hard cases, before and after
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -44,7 +46,8 @@ def main() -> None:
     """Print one line per kind of damage."""
     arguments = _parse()
     if arguments.pen:
-        print_pen(open_classifier(arguments.models_dir, arguments.model), arguments.count)
+        classifier = open_classifier(arguments.models_dir, arguments.model)
+        print_pen(classifier, arguments.count, arguments.seeds)
         return
     images, labels = load(arguments.dataset, arguments.count)
     if arguments.sheet:
@@ -63,23 +66,46 @@ def main() -> None:
     print(_line("mean", np.mean(means, axis=0).tolist()))
 
 
-def print_pen(classifier: Classifier, count: int) -> None:
-    """Print one line for each kind of `count` pictures that are drawn by strokes of a pen."""
-    labels = np.arange(count) % 10
-    heads = f"{'digits':<20}{'right':>7}{'tutorials':>11}{'refused':>9}{'accepted, wrong':>17}"
-    print(f"{heads}   of {count}")
+def print_pen(classifier: Classifier, count: int, draws: int) -> None:
+    """Print one line for each kind of `count` pictures that are drawn by strokes of a pen.
+
+    Each figure is the mean of several `draws` with other seeds, beside the least and the greatest.
+    """
+    starts = range(0, draws * count, count)
+    _print_figures("digits", ("right", "tutorials", "refused", "accepted, wrong"))
     for kind in DIGIT_KINDS:
-        pictures = [draw_digit(kind, int(digit), seed) for seed, digit in enumerate(labels)]
-        digits, accepted = judge(classifier, pictures)
-        theirs = classify(classifier, [read_as_tutorials(data) for data in pictures])
-        wrong = accepted & (digits != labels)
-        shares = (digits == labels, theirs == labels, ~accepted, wrong)
-        right, tutorials, refused, bad = (100 * float(share.mean()) for share in shares)
-        print(f"{kind:<20}{right:>7.1f}{tutorials:>11.1f}{refused:>9.1f}{bad:>17.1f}", flush=True)
-    print(f"{'no digit':<20}{'refused':>7}")
+        figures = [_judge_digits(classifier, kind, range(at, at + count)) for at in starts]
+        _print_figures(kind, _with_range(figures))
+    _print_figures("no digit", ("refused",))
     for kind in OTHER_KINDS:
-        _, accepted = judge(classifier, [draw_other(kind, seed) for seed in range(count)])
-        print(f"{kind:<20}{100 * float((~accepted).mean()):>7.1f}", flush=True)
+        figures = []
+        for at in starts:
+            _, accepted = judge(classifier, [draw_other(kind, at + each) for each in range(count)])
+            figures.append([100 * float((~accepted).mean())])
+        _print_figures(kind, _with_range(figures))
+    print(f"percent of {count}" + (f"; {draws} draws: mean (min to max)" if draws > 1 else ""))
+
+
+def _judge_digits(classifier: Classifier, kind: str, seeds: range) -> list[float]:
+    """Percent right, by the tutorials' way, refused, and accepted and wrong."""
+    labels = np.array(seeds) % 10
+    pictures = [draw_digit(kind, seed % 10, seed) for seed in seeds]
+    digits, accepted = judge(classifier, pictures)
+    theirs = classify(classifier, [read_as_tutorials(data) for data in pictures])
+    shares = digits == labels, theirs == labels, ~accepted, accepted & (digits != labels)
+    return [100 * float(share.mean()) for share in shares]
+
+
+def _with_range(draws: list[list[float]]) -> list[str]:
+    """Each figure's mean over the `draws`, and its range where there are several."""
+    figures = [(np.mean(figure), min(figure), max(figure)) for figure in zip(*draws, strict=True)]
+    if len(draws) == 1:
+        return [f"{mean:.1f}" for mean, _, _ in figures]
+    return [f"{mean:.1f} ({least:.1f} to {most:.1f})" for mean, least, most in figures]
+
+
+def _print_figures(name: str, figures: Sequence[str]) -> None:
+    print(f"{name:<20}" + "".join(f"{figure:>23}" for figure in figures), flush=True)
 
 
 def judge(
@@ -142,6 +168,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--dataset", choices=("mnist", "digits"), default="mnist")
     parser.add_argument("--count", type=int, default=200, help="digits per kind (default: 200)")
     parser.add_argument("--pen", action="store_true", help="pictures drawn by strokes of a pen")
+    parser.add_argument("--seeds", type=int, default=1, help="with --pen: draw so often, anew")
     parser.add_argument("--sheet", type=Path, help="write pairs of before and after to this PNG")
     parser.add_argument("--model", default="lstm", help="a published model (default: lstm)")
     parser.add_argument("--models-dir", type=Path, default=Path("models"), help="where it is")

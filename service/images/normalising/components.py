@@ -1,7 +1,9 @@
 """Connected components of a mask, and which of them are the strokes of one digit."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,10 +14,14 @@ from service.images.arrays import Mask
 
 @dataclass(frozen=True)
 class Digit:
-    """A digit's strokes: `mask` (h, w) is 1 on them; `has_rivals`: there are other digits."""
+    """A digit's strokes: `mask` (h, w) is 1 on them; `has_rivals`: there are other digits.
+
+    `reaches_in`: they are no digit's, but of a thing that reaches into the picture.
+    """
 
     mask: Mask
     has_rivals: bool
+    reaches_in: bool
 
 
 @dataclass(frozen=True)
@@ -71,15 +77,62 @@ def find_digit(mask: Mask, sure: Mask) -> Digit | None:
         is_digit = cv2.countNonZero(mask) >= _LEAST_AREA and cv2.hasNonZero(
             cv2.bitwise_and(mask, sure)
         )
-        return Digit(mask, has_rivals=False) if is_digit else None
+        reaches_in = _reaches_in(mask, 1, cv2.boundingRect(mask))
+        return Digit(mask, has_rivals=False, reaches_in=reaches_in) if is_digit else None
     components = _label(mask)
     order = _sort_by_likelihood(components, sure > 0)
     if not order:
         return None
+    order = _drop_broader(mask, components, order)
     chosen, has_rivals = _gather_strokes(components, order)
     is_stroke = np.zeros(len(components.stats), np.uint8)
     is_stroke[chosen] = 1
-    return Digit(np.take(is_stroke, components.labels), has_rivals)
+    reaches_in = _reaches_in(components.labels, order[0], components.box(order[0]))
+    return Digit(np.take(is_stroke, components.labels), has_rivals, reaches_in)
+
+
+# Solidity, the share of its convex hull that a thing fills, of what reaches into a picture. Larger:
+# fingers that touch each other are digits; smaller: digits of a bold pen that the picture cuts off
+# are none.
+_SOLID = 0.75
+# Width of such a thing at the border, as a share of its greatest. Larger: fingers that are cut
+# aslant or have a rough outline are digits; smaller: digits whose stroke is cut off are none.
+_WIDE_AT_BORDER = 0.93
+
+
+def _reaches_in(labels: NDArray[np.integer[Any]], label: int, box: Sequence[int]) -> bool:
+    """Whether a component is a finger, a pen or the like that reaches into the picture.
+
+    It is solid, and comes in at the border as wide as it is anywhere, but does not lie over the
+    middle. A digit that its picture is cut to does.
+
+    Args:
+        labels: (h, w), `label` on the component.
+        label: its own.
+        box: its left, top, width, height.
+
+    """
+    left, top, width, height = box
+    right, bottom = left + width, top + height
+    rows, columns = labels.shape
+    if left <= columns / 2 <= right and top <= rows / 2 <= bottom:
+        return False
+    own = (labels[top:bottom, left:right] == label).view(np.uint8)
+    sides = (
+        (own[:, 0], left),
+        (own[:, -1], columns - right),
+        (own[0], top),
+        (own[-1], rows - bottom),
+    )
+    at_border = max((int(side.sum()) for side, away in sides if away == 0), default=0)
+    if at_border == 0:
+        return False
+    rimmed = cv2.copyMakeBorder(own, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    widest = 2 * float(cv2.distanceTransform(rimmed, cv2.DIST_L2, 3).max()) - 1
+    hull = np.asarray(cv2.convexHull(cv2.findNonZero(own)), dtype=np.int32)
+    filled = cv2.fillConvexPoly(np.zeros_like(own), hull, 1)
+    is_solid = cv2.countNonZero(own) > _SOLID * cv2.countNonZero(filled)
+    return is_solid and at_border > _WIDE_AT_BORDER * widest
 
 
 def _label(mask: Mask) -> _Components:
@@ -148,6 +201,19 @@ def _contains(components: _Components, outer: int, inner: int) -> bool:
     left, top, width, height = components.box(outer)
     x, y, w, h = components.box(inner)
     return left < x and top < y and x + w < left + width and y + h < top + height
+
+
+# Times the width of the main stroke, each at its widest, from which on a component is none of the
+# digit's. Larger: fingers and shades beside thin strokes are; smaller: dots and blots are none.
+_BROADER = 2.0
+
+
+def _drop_broader(mask: Mask, components: _Components, order: list[int]) -> list[int]:
+    """Drop what is far broader than the first of `order`, as a finger is beside a pen's strokes."""
+    inside = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 3), dtype=np.float32)
+    limit = _BROADER * float(inside[components.labels == order[0]].max())
+    broader = set(components.labels[inside > limit].tolist())
+    return [label for label in order if label not in broader]
 
 
 # Share of the picture's border that a stroke beside the main one covers at most. Larger: things

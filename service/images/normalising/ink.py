@@ -174,7 +174,8 @@ def _segment(
     own = quantile(contrast[digit > 0], 0.85)
     if own < _CLEAR_OF_NOISE * floor:
         return None
-    return Ink(digit, own, "several_digits" if found.has_rivals else None)
+    finding: Finding | None = "several_digits" if found.has_rivals else None
+    return Ink(digit, own, "not_a_digit" if found.reaches_in else finding)
 
 
 # Share of full ink's contrast that half of a digit's outline rises by, within five pixels. Larger:

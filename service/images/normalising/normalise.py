@@ -26,8 +26,9 @@ class Reading:
     """What a picture shows: `rows` float32 (28, 28) in [0, 1], light ink on dark.
 
     `finding` is what the picture itself says before a model sees it: None, nothing in particular;
-    `blank` or `not_a_digit`, there is no ink, or none can be told from the background, and rows are
-    all zero; `several_digits`, rows show the one that stands out. `side` is the digit's, the longer
+    `blank`, there is no ink, or `not_a_digit`, none can be told from the background, or it is of a
+    thing that reaches into the picture; rows are all zero then; `several_digits`, rows show the one
+    that stands out. `side` is the digit's, the longer
     one, in pixels of the decoded picture; 0 where no digit was sought or found.
     """
 
@@ -97,9 +98,9 @@ def _read(pixels: Bytes, sheets: int) -> Reading:
         if (again := ink.find_ink(contrast_there, has_print=has_print)) is not None:
             background, contrast, found = behind, contrast_there, again
             break
-    if found is None:
-        return Reading(np.zeros((SIDE, SIDE), np.float32), ink.explain_no_ink(contrast))
-    finding = found.finding
+    finding = ink.explain_no_ink(contrast) if found is None else found.finding
+    if found is None or finding == "not_a_digit":
+        return Reading(np.zeros((SIDE, SIDE), np.float32), finding)
     _, _, *box = cv2.boundingRect(found.mask)
     side = round(max(box) * max(pixels.shape[:2]) / max(contrast.shape))
     closer = _look_closer(pixels, weights, background, found, dark=dark)

@@ -36,15 +36,31 @@ def crop(pixels: Bytes, window: tuple[slice, slice], scale: float) -> Bytes:
     return pixels[rows, columns]
 
 
+# Distance over which the lightest of the paper is its level at the rim, as a share of the long
+# side, and in pixels at least. Larger: light is followed worse, and dark corners are ink; smaller:
+# strokes along the border are paper.
+_RIM_REACH, _LEAST_RIM_REACH = 0.45, 5
+# Share of the long side over which noise is averaged before. Larger: strokes of a digit of a few
+# pixels darken the paper; smaller: the rim is as light as the noise.
+_RIM_BLUR = 0.1
+
+
 def enlarge_smoothly(grey: Bytes, *, dark: bool) -> Bytes:
     """Enlarge (h, w) `grey` four times, with a rim of background, so that strokes get soft edges.
+
+    The rim is as light as the paper near it. One shade all around would make ink of dark corners.
 
     Args:
         grey: few pixels.
         dark: whether ink is darker than the background.
 
     """
-    rim = int(np.quantile(grey, 0.9 if dark else 0.1))
-    size = 4 * (grey.shape[1] + 2), 4 * (grey.shape[0] + 2)
-    rimmed = np.pad(grey, 1, constant_values=rim)
+    longest = max(grey.shape)
+    reach = max(_LEAST_RIM_REACH, int(longest * _RIM_REACH) | 1)
+    blur = max(1, int(longest * _RIM_BLUR))
+    find_paper = cv2.dilate if dark else cv2.erode
+    paper = find_paper(cv2.blur(grey, (blur, blur)), np.ones((reach, reach), np.uint8))
+    rimmed = np.pad(paper, 1, mode="edge")
+    rimmed[1:-1, 1:-1] = grey
+    size = 4 * rimmed.shape[1], 4 * rimmed.shape[0]
     return np.asarray(cv2.resize(rimmed, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)

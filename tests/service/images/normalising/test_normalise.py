@@ -1,6 +1,7 @@
 """From pixels to rows: what a person sees in a picture, the model gets to see."""
 
 import io
+import itertools
 from pathlib import Path
 
 import cv2
@@ -237,7 +238,7 @@ def test_what_a_pen_drew_is_neither_blank_nor_several(kind: str) -> None:
     assert found.count(None) >= 7, found
 
 
-@pytest.mark.parametrize("kind", ["gradient", "lamp", "strip", "empty_frame"])
+@pytest.mark.parametrize("kind", ["gradient", "lamp", "strip", "empty_frame", "empty_held"])
 def test_what_shows_no_digit_is_found_to_show_none(kind: str) -> None:
     found = [read_image(draw_other(kind, seed), LIMIT).finding for seed in range(8)]
     assert found.count(None) <= (4 if kind == "lamp" else 1), found
@@ -258,6 +259,18 @@ def test_a_marker_on_rough_paper_is_read(grain: float) -> None:
 def test_frames_of_a_camera_with_little_contrast_are_not_blank() -> None:
     found = [penned("camera_frame", seed % 10, seed).finding for seed in range(60)]
     assert found.count(None) >= 57
+
+
+def test_dark_corners_of_a_camera_s_small_frame_are_no_ink() -> None:
+    y, x = np.mgrid[:32, :32] / 31
+    light = 1 - 0.15 * np.maximum(0, x + y - 1)
+    likenesses = []
+    for drawn, seed in itertools.product(DIGITS.values(), range(10)):
+        ink = cv2.resize(255 - drawn, (32, 32), interpolation=cv2.INTER_AREA) / 255
+        noise = np.random.default_rng(seed).normal(0, 4, (32, 32))
+        frame = np.clip(150 * light * (1 - 0.25 * ink) + noise, 0, 255)
+        likenesses.append(likeness(read(frame.astype(np.uint8)).rows, read(drawn).rows))
+    assert sum(each > 0.9 for each in likenesses) >= 29, likenesses
 
 
 @pytest.mark.parametrize("gap", [5, 7])
@@ -368,6 +381,29 @@ def test_margins_are_not_the_digit(value: int) -> None:
 def test_bars_of_a_frame_may_have_several_shades(seed: int) -> None:
     framed = read_image(draw("thick_frame", small(DIGITS["seven"]), seed), LIMIT)
     assert likeness(framed.rows, read(DIGITS["seven"]).rows) > 0.85
+
+
+@pytest.mark.parametrize("name", DIGITS)
+def test_a_digit_that_just_meets_the_border_is_no_finger(name: str) -> None:
+    drawn = DIGITS[name]
+    _, _, right, _ = cut_to(drawn)
+    wide = cv2.copyMakeBorder(drawn[:, :right], 0, 0, 300, 0, cv2.BORDER_CONSTANT, value=(255.0,))
+    reading = read(np.asarray(wide, dtype=np.uint8))
+    assert reading.finding is None
+    assert likeness(reading.rows, read(drawn).rows) > 0.9
+
+
+def test_a_digit_whose_stem_is_cut_off_is_no_finger() -> None:
+    nine = canvas([(240, 240), (236, 300)])
+    cv2.circle(nine, (220, 240), 25, (0.0,), -1)
+    assert read(nine).finding is None
+
+
+def test_a_finger_beside_a_thin_stroke_is_none_of_the_digit() -> None:
+    four = canvas(*FOUR, width=5)
+    held = four.copy()
+    cv2.line(held, (180, 320), (180, 264), (60.0,), 30, cv2.LINE_AA)
+    assert likeness(read(held).rows, read(four).rows) > 0.95
 
 
 def test_specks_are_dropped() -> None:
