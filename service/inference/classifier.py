@@ -28,8 +28,8 @@ class Prediction(BaseModel):
     accepted: bool = Field(description="Whether it is one digit, read with enough confidence.")
     reason: Reason | None = Field(
         description="Why it is not accepted: blank, there is no ink; several_digits, the picture "
-        "holds more than one; not_a_digit, nothing in it stands out of an even background, or no "
-        "digit and no two together are probable enough; "
+        "holds more than one; not_a_digit, nothing in it stands out of an even background but a "
+        "finger or a pen, or no digit and no two together are probable enough; "
         "low_confidence, the model hesitates between two."
     )
     see: str | None = Field(
