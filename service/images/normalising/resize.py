@@ -39,7 +39,7 @@ def crop(pixels: Bytes, window: tuple[slice, slice], scale: float) -> Bytes:
 # Distance over which the lightest of the paper is its level at the rim, as a share of the long
 # side, and in pixels at least. Larger: light is followed worse, and dark corners are ink; smaller:
 # strokes along the border are paper.
-_RIM_REACH, _LEAST_RIM_REACH = 0.6, 5
+_RIM_REACH, _LEAST_RIM_REACH = 0.5, 5
 # Share of the long side over which noise is averaged before. Larger: strokes of a digit of a few
 # pixels darken the paper; smaller: the rim is as light as the noise.
 _RIM_BLUR = 0.1
