@@ -65,7 +65,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def thorough(recipe: Recipe) -> Recipe:
     """So many epochs at such a rate that a model of two epochs learns much."""
-    return dataclasses.replace(recipe, epochs=6, learning_rate=5e-3)
+    return dataclasses.replace(recipe, epochs=12, learning_rate=5e-3)
 
 
 @pytest.mark.slow
