@@ -34,4 +34,6 @@ class Teachers:
         own give in the same way.
         """
         answers = [(network(rows) / TEMPERATURE).softmax(dim=1) for network in self._networks]
-        return TEMPERATURE * torch.stack(answers).mean(dim=0).log()
+        mean = torch.stack(answers).mean(dim=0)
+        # A probability that is too small for float32 would become an infinite logit.
+        return TEMPERATURE * mean.clamp_min(torch.finfo(mean.dtype).tiny).log()

@@ -28,8 +28,8 @@ class Reading:
     `finding` is what the picture itself says before a model sees it: None, nothing in particular;
     `blank`, there is no ink, or `not_a_digit`, none can be told from the background, or it is of a
     thing that reaches into the picture; rows are all zero then; `several_digits`, rows show the one
-    that stands out. `side` is the digit's, the longer
-    one, in pixels of the decoded picture; 0 where no digit was sought or found.
+    that stands out. `side` is the digit's, the longer one, in pixels of the decoded picture; 0
+    where no digit was sought or found.
     """
 
     rows: Floats

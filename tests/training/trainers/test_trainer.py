@@ -94,6 +94,13 @@ def test_a_network_learns_the_mean_answer_of_its_teachers() -> None:
     assert apart(taught.average) < 0.5 * apart(alone.average)
 
 
+def test_a_teacher_that_is_too_sure_for_float32_gives_finite_logits() -> None:
+    network = row_classifier(build(small_recipe().network)).eval()
+    network.head.bias.data = torch.tensor([1e4] + [0.0] * 9)
+    answer = Teachers({"sure": network}, {}).answer(torch.zeros(1, 28, 28))
+    assert answer.isfinite().all()
+
+
 def test_the_best_epoch_is_the_first_of_the_least_validation_loss() -> None:
     trainer = trained(small_recipe(epochs=4))
     best = min(epoch.validation_loss for epoch in trainer.history)
